@@ -1,0 +1,73 @@
+/* The inside of mote_context, and the services that every room uses: messages, memory, faults. */
+#ifndef MOTE_BASE_CONTEXT_H
+#define MOTE_BASE_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mote/context.h"
+
+/* Places where a test can make the outside world fail. */
+typedef enum mote_fault_site {
+    MOTE_FAULT_ALLOCATE,
+    MOTE_FAULT_OPEN,
+    MOTE_FAULT_READ,
+    MOTE_FAULT_WRITE,
+    MOTE_FAULT_RENAME
+} mote_fault_site;
+
+/* What a fault hook answers. SHORT halves a read or write; FAIL makes the call fail. */
+typedef enum mote_fault { MOTE_FAULT_NONE, MOTE_FAULT_SHORT, MOTE_FAULT_FAIL } mote_fault;
+
+typedef mote_fault mote_fault_hook(void *user, mote_fault_site site);
+
+struct mote_kernels;
+
+struct mote_context {
+    int threads;
+    mote_cpu_level cpu;
+    const struct mote_kernels *kernels; /* points behind this struct, see kernels/context.c */
+    mote_allocator allocator;
+    mote_fault_hook *fault; /* NULL outside tests */
+    void *fault_user;
+    char message[1024];
+};
+
+/* Sets the context's message and returns status, so that a failure is one line: return mote_fail(...). */
+__attribute__((format(printf, 3, 4))) mote_status mote_fail(mote_context *context, mote_status status,
+                                                            const char *format, ...);
+
+/* The one gateway for memory. 64-byte aligned; size 0 gives a valid pointer. NULL with the context's
+ * message set when there is none. Caller releases with mote_release. */
+void *mote_allocate(mote_context *context, size_t size);
+/* As above for count items of item_size bytes, with the product checked. */
+void *mote_allocate_array(mote_context *context, size_t count, size_t item_size);
+void mote_release(mote_context *context, void *pointer);
+
+/* Asks the fault hook; MOTE_FAULT_NONE outside tests. Every injected fault passes here: break on it. */
+mote_fault mote_fault_check(mote_context *context, mote_fault_site site);
+
+/* Checked size arithmetic: false on overflow, and then *result is unspecified. */
+static inline bool mote_size_multiply(size_t a, size_t b, size_t *result)
+{
+    return !__builtin_mul_overflow(a, b, result);
+}
+
+static inline bool mote_size_add(size_t a, size_t b, size_t *result)
+{
+    return !__builtin_add_overflow(a, b, result);
+}
+
+static inline size_t mote_size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ceil(a / b) without overflow; b > 0. */
+static inline size_t mote_size_divide_up(size_t a, size_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+#endif

@@ -1,0 +1,20 @@
+/* Fixed work partition over OpenMP threads. */
+#ifndef MOTE_BASE_PARALLEL_H
+#define MOTE_BASE_PARALLEL_H
+
+#include "base/context.h"
+
+typedef void mote_task(void *argument, size_t index);
+
+/* Runs task(argument, i) for 0 <= i < count. Task i always does the same work; which thread runs it, and
+ * how many there are, must not matter to the result. Tasks run with the default floating-point
+ * environment (nearest even, subnormals honoured) whatever the host program has set. */
+void mote_parallel_for(const mote_context *context, size_t count, mote_task *task, void *argument);
+
+/* Processors that this process may use (its affinity mask), at least 1. */
+int mote_processor_count(void);
+
+/* Monotonic clock in seconds; differences only. */
+double mote_clock(void);
+
+#endif

@@ -1,0 +1,28 @@
+/* The dispatch table: one pointer a slot, the best version that the chosen level allows. */
+#ifndef MOTE_KERNELS_KERNELS_H
+#define MOTE_KERNELS_KERNELS_H
+
+#include "base/context.h"
+#include "kernels/convert/convert.h"
+#include "kernels/quantize/kernel.h"
+#include "kernels/random/random.h"
+
+#define MOTE_KERNEL(slot, isa, tile) mote_##slot##_fn mote_##slot##__##isa;
+#include "kernels/kernels.inc"
+#undef MOTE_KERNEL
+
+typedef struct mote_kernels {
+    mote_random_words_fn *random_words;
+    mote_largest_magnitude_fn *largest_magnitude;
+    mote_quantize_rows_fn *quantize_rows;
+    mote_quantize_columns_fn *quantize_columns;
+    mote_dequantize_rows_fn *dequantize_rows;
+    mote_dequantize_columns_fn *dequantize_columns;
+    mote_narrow_fn *narrow;
+    mote_widen_fn *widen;
+} mote_kernels;
+
+/* Fills the table with the best kernels of this level and below. */
+void mote_kernels_select(mote_kernels *kernels, mote_cpu_level level);
+
+#endif

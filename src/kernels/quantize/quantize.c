@@ -1,0 +1,136 @@
+/* The public conversions: check, cut into boxes, hand to threads. */
+#include <math.h>
+#include <stdatomic.h>
+
+#include "base/parallel.h"
+#include "kernels/quantize/box.h"
+#include "kernels/quantize/plain.h"
+
+/* One conversion; boxes are numbered by the cut. */
+typedef struct job {
+    const mote_kernels *kernels;
+    const mote_open_tensor *open;
+    mote_cut cut;
+    const float *array;
+    const ptrdiff_t *strides;
+    _Atomic uint32_t largest; /* bits of the largest finite magnitude */
+} job;
+
+static bool in_blocks(const mote_open_tensor *open)
+{
+    return open->layout.traits->kind == MOTE_KIND_TARGET && open->spec.block > 1;
+}
+
+static void quantize_task(void *argument, size_t index)
+{
+    const job *j = argument;
+    mote_scratch scratch;
+    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
+    mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
+    if (in_blocks(j->open)) {
+        mote_quantize_box(j->kernels, j->open, &box, &x, &scratch);
+    } else {
+        mote_plain_quantize_box(j->kernels, j->open, &box, &x, &scratch);
+    }
+}
+
+static void dequantize_task(void *argument, size_t index)
+{
+    const job *j = argument;
+    mote_scratch scratch;
+    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
+    mote_strided y = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
+    if (in_blocks(j->open)) {
+        mote_dequantize_box(j->kernels, j->open, &box, &y, &scratch);
+    } else {
+        mote_plain_dequantize_box(j->kernels, j->open, &box, &y, &scratch);
+    }
+}
+
+static void largest_task(void *argument, size_t index)
+{
+    job *j = argument;
+    int rank = j->open->layout.rank, last = rank - 1;
+    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
+    mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
+    size_t at[MOTE_MAXIMUM_RANK] = {0};
+    uint32_t largest = 0;
+    if (mote_box_empty(&box, rank)) {
+        return;
+    }
+    do {
+        const float *run = x.start;
+        for (int d = 0; d < last; d++) {
+            run += x.stride[d] * (ptrdiff_t)at[d];
+        }
+        for (size_t i = 0; i < box.extent[last]; i += x.stride[last] == 1 ? box.extent[last] : 1) {
+            size_t count = x.stride[last] == 1 ? box.extent[last] : 1;
+            uint32_t here = j->kernels->largest_magnitude(count, run + (ptrdiff_t)i * x.stride[last]);
+            largest = here > largest ? here : largest;
+        }
+    } while (mote_box_next(&box, rank, 1u << last, at));
+    uint32_t seen = atomic_load(&j->largest);
+    while (largest > seen && !atomic_compare_exchange_weak(&j->largest, &seen, largest)) {
+    }
+}
+
+static void run(mote_context *context, job *j, mote_task *task)
+{
+    const mote_open_tensor *open = j->open;
+    int axis = open->spec.block > 1 ? open->layout.axis : -1;
+    j->cut = mote_cut_choose(&open->layout, axis, -1, (size_t)open->spec.block, context->threads);
+    mote_parallel_for(context, j->cut.pieces, task, j);
+}
+
+mote_status mote_quantize(mote_context *context, const float *x, const ptrdiff_t *strides,
+                          const mote_quantize_options *options, mote_tensor *tensor)
+{
+    mote_open_tensor open;
+    mote_status status = mote_tensor_open(context, tensor, options, &open);
+    if (status != MOTE_OK) {
+        return status;
+    }
+    if (open.layout.traits->kind != MOTE_KIND_TARGET) {
+        return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "cannot convert to %s; choose a format from fp32 to nvfp4",
+                         open.layout.traits->name);
+    }
+    if (!x && open.layout.sizes.count) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "x is NULL");
+    }
+    job j = {.kernels = context->kernels, .open = &open, .array = x, .strides = strides};
+    tensor->tensor_scale = 1;
+    if (tensor->layout.format == MOTE_NVFP4) {
+        run(context, &j, largest_task);
+        float largest = mote_bits_float(atomic_load(&j.largest));
+        mote_nvfp4_scales(largest, &open.spec.encode_scale, &open.spec.tensor_scale);
+        tensor->tensor_scale = open.spec.tensor_scale;
+    }
+    run(context, &j, quantize_task);
+    return MOTE_OK;
+}
+
+static mote_status open_readable(mote_context *context, const mote_tensor *tensor, mote_open_tensor *open)
+{
+    mote_status status = mote_tensor_open(context, tensor, NULL, open);
+    if (status == MOTE_OK && open->layout.traits->kind == MOTE_KIND_CARRIED) {
+        status = mote_fail(context, MOTE_ERROR_UNSUPPORTED, "%s tensors are carried as they are, not converted",
+                           open->layout.traits->name);
+    }
+    return status;
+}
+
+mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, float *y,
+                            const ptrdiff_t *strides)
+{
+    mote_open_tensor open;
+    mote_status status = open_readable(context, tensor, &open);
+    if (status != MOTE_OK) {
+        return status;
+    }
+    if (!y && open.layout.sizes.count) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "y is NULL");
+    }
+    job j = {.kernels = context->kernels, .open = &open, .array = y, .strides = strides};
+    run(context, &j, dequantize_task);
+    return MOTE_OK;
+}

@@ -1,0 +1,199 @@
+/* Eight lanes of AVX2, named as quantize_body.h wants them. */
+#ifndef MOTE_KERNELS_QUANTIZE_VECTOR_AVX2_H
+#define MOTE_KERNELS_QUANTIZE_VECTOR_AVX2_H
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "kernels/quantize/kernel.h"
+
+enum { LANES = 8 };
+typedef __m256 vfloat;
+typedef __m256i vint;
+
+static inline vfloat vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void vf_store(float *p, vfloat v) { _mm256_storeu_ps(p, v); }
+static inline vfloat vf_set(float x) { return _mm256_set1_ps(x); }
+static inline vfloat vf_add(vfloat a, vfloat b) { return _mm256_add_ps(a, b); }
+static inline vfloat vf_sub(vfloat a, vfloat b) { return _mm256_sub_ps(a, b); }
+static inline vfloat vf_mul(vfloat a, vfloat b) { return _mm256_mul_ps(a, b); }
+static inline vfloat vf_div(vfloat a, vfloat b) { return _mm256_div_ps(a, b); }
+static inline vfloat vf_min(vfloat a, vfloat b) { return _mm256_min_ps(a, b); }
+static inline vfloat vf_from_int(vint a) { return _mm256_cvtepi32_ps(a); }
+static inline vint vf_bits(vfloat a) { return _mm256_castps_si256(a); }
+static inline vfloat vi_float(vint a) { return _mm256_castsi256_ps(a); }
+
+static inline vint vi_load(const void *p) { return _mm256_loadu_si256(p); }
+static inline void vi_store(void *p, vint v) { _mm256_storeu_si256(p, v); }
+static inline vint vi_set(uint32_t x) { return _mm256_set1_epi32((int)x); }
+static inline vint vi_zero(void) { return _mm256_setzero_si256(); }
+static inline vint vi_and(vint a, vint b) { return _mm256_and_si256(a, b); }
+static inline vint vi_or(vint a, vint b) { return _mm256_or_si256(a, b); }
+static inline vint vi_xor(vint a, vint b) { return _mm256_xor_si256(a, b); }
+static inline vint vi_add(vint a, vint b) { return _mm256_add_epi32(a, b); }
+static inline vint vi_sub(vint a, vint b) { return _mm256_sub_epi32(a, b); }
+static inline vint vi_max(vint a, vint b) { return _mm256_max_epu32(a, b); }
+static inline vint vi_min(vint a, vint b) { return _mm256_min_epu32(a, b); }
+static inline vint vi_shl(vint a, int n) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_shr(vint a, int n) { return _mm256_srl_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_sign_mask(vint a) { return _mm256_srai_epi32(a, 31); }
+static inline vint vi_shlv(vint a, vint n) { return _mm256_sllv_epi32(a, n); }
+static inline vint vi_shrv(vint a, vint n) { return _mm256_srlv_epi32(a, n); }
+/* a < b, unsigned: all ones or 0; a >= b is max(a, b) == a */
+static inline vint vi_less(vint a, vint b)
+{
+    return vi_xor(_mm256_cmpeq_epi32(vi_max(a, b), a), vi_set(0xFFFFFFFFu));
+}
+static inline vint vi_if_less(vint a, vint b, vint x) { return vi_and(vi_less(a, b), x); }
+static inline vint vi_select_less(vint a, vint b, vint x, vint y)
+{
+    return _mm256_blendv_epi8(y, x, vi_less(a, b));
+}
+static inline int vi_any_less(vint a, vint b) { return _mm256_movemask_epi8(vi_less(a, b)) != 0; }
+
+static inline vint vi_load_bytes(const uint8_t *p, int count)
+{
+    uint64_t bytes = 0;
+    memcpy(&bytes, p, (size_t)count);
+    return _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes));
+}
+static inline void vi_store_bytes(uint8_t *p, vint v, int count)
+{
+    __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(v, v), 0x08);
+    __m128i narrow = _mm_packus_epi16(_mm256_castsi256_si128(words), _mm_setzero_si128());
+    uint64_t bytes = (uint64_t)_mm_cvtsi128_si64(narrow);
+    memcpy(p, &bytes, (size_t)count);
+}
+
+static inline uint32_t vi_reduce_max(vint a)
+{
+    __m128i m = _mm_max_epu32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0x4E));
+    m = _mm_max_epu32(m, _mm_shuffle_epi32(m, 0xB1));
+    return (uint32_t)_mm_cvtsi128_si32(m);
+}
+
+static inline vint vi_maxima(const vint v[LANES])
+{
+    vint four[2];
+    for (int i = 0; i < 2; i++) {
+        const vint *w = v + 4 * i;
+        vint a = vi_max(_mm256_unpacklo_epi32(w[0], w[1]), _mm256_unpackhi_epi32(w[0], w[1]));
+        vint b = vi_max(_mm256_unpacklo_epi32(w[2], w[3]), _mm256_unpackhi_epi32(w[2], w[3]));
+        four[i] = vi_max(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+    }
+    return vi_max(_mm256_permute2x128_si256(four[0], four[1], 0x20),
+                  _mm256_permute2x128_si256(four[0], four[1], 0x31));
+}
+
+/* 32 codes, one a lane; valid is 32, or 16 for nvfp4's last block */
+static inline void vi_store_codes(uint8_t *p, const vint c[4], int bits, int valid)
+{
+    const vint order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    vint bytes = _mm256_permutevar8x32_epi32(
+        _mm256_packus_epi16(_mm256_packus_epi32(c[0], c[1]), _mm256_packus_epi32(c[2], c[3])), order);
+    if (bits == 8) {
+        vi_store(p, bytes);
+    } else if (bits == 4) {
+        vint pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi16(0x1001));
+        __m128i packed = _mm256_castsi256_si128(
+            _mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 0x08));
+        if (valid == 32) {
+            _mm_storeu_si128((__m128i *)p, packed);
+        } else {
+            _mm_storel_epi64((__m128i *)p, packed);
+        }
+    } else {
+        vint pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi16(0x4001));
+        vint fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x10000001));
+        const vint squeeze = _mm256_broadcastsi128_si256(
+            _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+        vint packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(fours, squeeze),
+                                                  _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 3));
+        _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
+        _mm_storel_epi64((__m128i *)(p + 16), _mm256_extracti128_si256(packed, 1));
+    }
+}
+
+/* Shuffle control that brings bytes b and b + 1 to the low half of a 32-bit lane and zeros to the rest. */
+#define TWO(b) ((int)(0xFFFF0000u | ((b) + 1) << 8 | (b)))
+
+static inline void vi_load_codes(const uint8_t *p, int bits, int valid, vint c[4])
+{
+    if (bits == 8) {
+        for (int i = 0; i < 4; i++) {
+            c[i] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(p + i * LANES)));
+        }
+    } else if (bits == 4) {
+        const vint shifts = _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28);
+        for (int i = 0; i < 4; i++) {
+            uint32_t dword = 0;
+            if (i * LANES < valid) {
+                memcpy(&dword, p + 4 * i, sizeof dword);
+            }
+            c[i] = vi_and(vi_shrv(vi_set(dword), shifts), vi_set(0xF));
+        }
+    } else {
+        const vint shifts = _mm256_setr_epi32(0, 6, 4, 2, 0, 6, 4, 2);
+        const vint first = _mm256_setr_epi32(TWO(0), TWO(0), TWO(1), TWO(2), TWO(3), TWO(3), TWO(4), TWO(5));
+        /* vector i's eight codes are bytes 6 i .. 6 i + 5 of the block's 24, read from bytes 0 or 8 on */
+        static const int8_t from[4] = {0, 0, 8, 8}, skip[4] = {0, 6, 4, 10};
+        for (int i = 0; i < 4; i++) {
+            vint bytes = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(p + from[i])));
+            vint where = _mm256_add_epi8(first, _mm256_set1_epi32(skip[i] * 0x0101));
+            c[i] = vi_and(vi_shrv(_mm256_shuffle_epi8(bytes, where), shifts), vi_set(0x3F));
+        }
+    }
+}
+
+static inline vfloat vf_decode_e2m1(vint code)
+{
+    const vfloat table = _mm256_setr_ps(0, 0.5f, 1, 1.5f, 2, 3, 4, 6);
+    vint sign = vi_and(vi_shl(code, 28), vi_set(0x80000000u));
+    return vi_float(vi_or(vf_bits(_mm256_permutevar8x32_ps(table, code)), sign));
+}
+
+static inline void vi_store_transposed(uint8_t *p, size_t stride, const vint d[4], int bytes, int valid)
+{
+    vint a = _mm256_unpacklo_epi32(d[0], d[1]), b = _mm256_unpackhi_epi32(d[0], d[1]);
+    vint e = _mm256_unpacklo_epi32(d[2], d[3]), f = _mm256_unpackhi_epi32(d[2], d[3]);
+    vint t[4] = {_mm256_unpacklo_epi64(a, e), _mm256_unpackhi_epi64(a, e), _mm256_unpacklo_epi64(b, f),
+                 _mm256_unpackhi_epi64(b, f)};
+    for (int j = 0; j < 4; j++) {
+        __m128i part[2] = {_mm256_castsi256_si128(t[j]), _mm256_extracti128_si256(t[j], 1)};
+        for (int i = 0; i < 2; i++) {
+            uint8_t *to = p + (size_t)(4 * i + j) * stride;
+            if (4 * i + j < valid && bytes == 16) {
+                _mm_storeu_si128((__m128i *)to, part[i]);
+            } else if (4 * i + j < valid) {
+                _mm_storel_epi64((__m128i *)to, part[i]);
+            }
+        }
+    }
+}
+
+static inline __m128i load_column(const uint8_t *p, size_t stride, int column, int bytes, int valid)
+{
+    if (column >= valid) {
+        return _mm_setzero_si128();
+    }
+    const __m128i *from = (const __m128i *)(p + (size_t)column * stride);
+    return bytes == 16 ? _mm_loadu_si128(from) : _mm_loadl_epi64(from);
+}
+
+static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes, int valid, vint d[4])
+{
+    vint t[4];
+    for (int j = 0; j < 4; j++) {
+        t[j] = _mm256_set_m128i(load_column(p, stride, 4 + j, bytes, valid),
+                                load_column(p, stride, j, bytes, valid));
+    }
+    vint a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
+    vint e = _mm256_unpacklo_epi32(t[2], t[3]), f = _mm256_unpackhi_epi32(t[2], t[3]);
+    d[0] = _mm256_unpacklo_epi64(a, e);
+    d[1] = _mm256_unpackhi_epi64(a, e);
+    d[2] = _mm256_unpacklo_epi64(b, f);
+    d[3] = _mm256_unpackhi_epi64(b, f);
+}
+
+#endif

@@ -1,0 +1,50 @@
+/* The kernel runner: what a check of one kernel family needs. */
+#ifndef TESTS_CHECK_H
+#define TESTS_CHECK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/kernels.h"
+
+/* The kernel under test. */
+typedef struct check_kernel {
+    const char *slot, *isa, *name;
+    size_t tile;
+    void (*function)(void); /* cast to mote_<slot>_fn by the check */
+} check_kernel;
+
+/* Repeatable random numbers of the run. */
+uint32_t check_random(void);
+size_t check_below(size_t bound); /* 0 .. bound - 1 */
+
+/* size bytes that end at an unmapped page, filled with a pattern; number chooses one of CHECK_BUFFERS. The
+ * byte before the area is guarded by check_intact(). Alignment is whatever the size makes it. */
+enum { CHECK_BUFFERS = 8 };
+void *check_buffer(int number, size_t size);
+/* True if nothing in front of the buffer was written since check_buffer(). */
+bool check_intact(int number);
+
+/* Fills x with count values of a random kind: normal, all exponents, ties, subnormal, zeros, NaN and infinity
+ * here and there, heavy tails, near the largest FP32. */
+void check_values(float *x, size_t count);
+enum { CHECK_PATTERNS = 9 };
+void check_values_of(int pattern, float *x, size_t count);
+
+/* Reports a failure of the current kernel (printf format); the run goes on with the next kernel. */
+__attribute__((format(printf, 1, 2))) void check_fail(const char *format, ...);
+bool check_failed(void);
+
+/* Prints a rate for --bench: bytes moved in one call and a function that makes the call. */
+void check_time(const char *what, size_t bytes, void (*call)(void *argument), void *argument);
+
+/* One check and one timing function a slot, in the table of main.c. */
+typedef void check_function(const check_kernel *kernel);
+check_function check_random_words, time_random_words;
+check_function check_narrow, time_narrow, check_widen, time_widen;
+check_function check_quantize_rows, time_quantize_rows, check_quantize_columns, time_quantize_columns;
+check_function check_dequantize_rows, time_dequantize_rows, check_dequantize_columns, time_dequantize_columns;
+check_function check_largest_magnitude, time_largest_magnitude;
+
+#endif
