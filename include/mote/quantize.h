@@ -56,9 +56,8 @@ typedef struct mote_tensor {
  * options may be NULL: nearest even, floor. A block with a NaN or an infinity becomes a NaN block (scale
  * 0xFF, elements 0; nvfp4: scale 0x7F); elements beyond the largest magnitude saturate; FP32 subnormals
  * count; fp16 and bf16 keep NaN (as the quiet NaN of the same sign) and overflow to infinity as IEEE 754
- * says. Allocates a small buffer only for MOTE_STOCHASTIC and strided input.
- * Errors: MOTE_ERROR_ARGUMENT, MOTE_ERROR_SHAPE, MOTE_ERROR_UNSUPPORTED (format is no target),
- * MOTE_ERROR_MEMORY. */
+ * says. Allocates nothing.
+ * Errors: MOTE_ERROR_ARGUMENT, MOTE_ERROR_SHAPE, MOTE_ERROR_UNSUPPORTED (format is no target). */
 MOTE_API mote_status mote_quantize(mote_context *context, const float *x, const ptrdiff_t *strides,
                                    const mote_quantize_options *options, mote_tensor *tensor);
 
@@ -70,7 +69,7 @@ MOTE_API mote_status mote_dequantize(mote_context *context, const mote_tensor *t
                                      const ptrdiff_t *strides);
 
 /* output = quantize(dequantize(input)) without an FP32 copy of the whole: the same shape, another axis or
- * another format. Memory: a few hundred KiB a thread. Errors: as mote_quantize. */
+ * another format. Memory: a few hundred KiB a thread. Errors: as mote_quantize, MOTE_ERROR_MEMORY. */
 MOTE_API mote_status mote_requantize(mote_context *context, const mote_tensor *input,
                                      const mote_quantize_options *options, mote_tensor *output);
 
@@ -107,6 +106,21 @@ MOTE_API mote_status mote_compare(mote_context *context, const float *x, const p
 
 /* Signal-to-noise ratio in dB: 10 log10(signal / noise); infinite if nothing was lost. */
 MOTE_API double mote_error_snr(const mote_error *error);
+
+enum { MOTE_SUMMARY_BINS = 256 };
+
+/* What a tensor's values look like. */
+typedef struct mote_summary {
+    size_t count, zeros, nonfinite;
+    float minimum, maximum;              /* of finite values; +inf, -inf if there are none */
+    double sum, sum_squares;             /* of finite values */
+    size_t magnitudes[MOTE_SUMMARY_BINS]; /* by exponent: bin b holds 2^(b-127) <= |x| < 2^(b-126), x not zero */
+    size_t scales[MOTE_SUMMARY_BINS];     /* block scales by their byte; zeros for formats without */
+} mote_summary;
+
+/* Summarizes a tensor of any format that mote_dequantize reads, without an FP32 copy of it.
+ * Errors: as mote_dequantize, MOTE_ERROR_MEMORY. */
+MOTE_API mote_status mote_summarize(mote_context *context, const mote_tensor *tensor, mote_summary *summary);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 #define MOTE_BASE_PARALLEL_H
 
 #include "base/context.h"
+#include "mote/machine.h"
 
 typedef void mote_task(void *argument, size_t index);
 
@@ -13,8 +14,5 @@ void mote_parallel_for(const mote_context *context, size_t count, mote_task *tas
 
 /* Processors that this process may use (its affinity mask), at least 1. */
 int mote_processor_count(void);
-
-/* Monotonic clock in seconds; differences only. */
-double mote_clock(void);
 
 #endif

@@ -3,11 +3,7 @@
 #include <math.h>
 
 #include "base/parallel.h"
-#include "kernels/quantize/box.h"
-#include "kernels/quantize/plain.h"
-
-/* Fixed, whatever the number of threads: the order of the sums must not change. */
-enum { PIECES = 64 };
+#include "kernels/quantize/segment.h"
 
 typedef struct compare_job {
     const mote_kernels *kernels;
@@ -17,6 +13,11 @@ typedef struct compare_job {
     const ptrdiff_t *strides;
     mote_error *errors; /* one a piece */
 } compare_job;
+
+typedef struct compare_piece {
+    const compare_job *job;
+    mote_error *error;
+} compare_piece;
 
 /* Adds one segment of a line. limit(i): the largest magnitude that value i can have without saturating. */
 static void compare_run(const mote_open_tensor *open, size_t count, const float *x, ptrdiff_t stride,
@@ -63,58 +64,36 @@ static void segment_limits(const mote_open_tensor *open, size_t line, size_t fir
     }
 }
 
-static void compare_segment(const compare_job *j, const mote_box *line, const float *x, ptrdiff_t stride,
-                            float *q, float *limit, mote_scratch *scratch, mote_error *error)
+static void compare_segment(void *argument, const mote_open_tensor *open, const mote_segment *segment)
 {
-    const mote_open_tensor *open = j->open;
-    const mote_resolved_layout *layout = &open->layout;
-    mote_strided dense = {.start = q};
-    size_t number = 0;
-    for (int d = 0; d < layout->rank; d++) {
-        dense.stride[d] = 1;
-        number += layout->line_stride[d] * line->origin[d];
+    const compare_piece *piece = argument;
+    const compare_job *j = piece->job;
+    size_t block = (size_t)open->spec.block;
+    float limit[MOTE_SEGMENT];
+    const float *x = j->x;
+    for (int d = 0; d < open->layout.rank; d++) {
+        ptrdiff_t stride = j->strides ? j->strides[d] : (ptrdiff_t)open->layout.stride[d];
+        x += stride * (ptrdiff_t)segment->origin[d];
     }
-    size_t count = line->extent[layout->axis], block = (size_t)open->spec.block;
+    int axis = open->layout.axis;
+    ptrdiff_t stride = j->strides ? j->strides[axis] : (ptrdiff_t)open->layout.stride[axis];
     if (block > 1) {
-        mote_dequantize_box(j->kernels, open, line, &dense, scratch);
-        segment_limits(open, number, line->origin[layout->axis] / block, mote_size_divide_up(count, block),
-                       limit);
+        segment_limits(open, segment->line, segment->origin[axis] / block,
+                       mote_size_divide_up(segment->count, block), limit);
     } else {
-        mote_plain_dequantize_box(j->kernels, open, line, &dense, scratch);
-        for (size_t i = 0; i < count; i++) {
-            limit[i] = (float)layout->traits->largest;
+        for (size_t i = 0; i < segment->count; i++) {
+            limit[i] = (float)open->layout.traits->largest;
         }
     }
-    compare_run(open, count, x, stride, q, limit, error);
+    compare_run(open, segment->count, x, stride, segment->values, limit, piece->error);
 }
 
-static void compare_task(void *argument, size_t piece)
+static void compare_task(void *argument, size_t index)
 {
     const compare_job *j = argument;
-    const mote_resolved_layout *layout = &j->open->layout;
-    int axis = layout->axis;
-    mote_scratch scratch;
-    float q[MOTE_SEGMENT], limit[MOTE_SEGMENT];
-    mote_box box = mote_cut_box(layout, &j->cut, piece), line = box;
-    mote_strided x = mote_strided_at(layout, j->x, j->strides, &box);
-    size_t index[MOTE_MAXIMUM_RANK] = {0};
-    if (mote_box_empty(&box, layout->rank)) {
-        return;
-    }
-    do {
-        const float *start = x.start;
-        for (int d = 0; d < layout->rank; d++) {
-            line.origin[d] = box.origin[d] + index[d];
-            line.extent[d] = 1;
-            start += x.stride[d] * (ptrdiff_t)index[d];
-        }
-        for (size_t at = 0; at < box.extent[axis]; at += MOTE_SEGMENT) {
-            line.origin[axis] = box.origin[axis] + at;
-            line.extent[axis] = mote_size_min(MOTE_SEGMENT, box.extent[axis] - at);
-            compare_segment(j, &line, start + (ptrdiff_t)at * x.stride[axis], x.stride[axis], q, limit, &scratch,
-                            &j->errors[piece]);
-        }
-    } while (mote_box_next(&box, layout->rank, 1u << axis, index));
+    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
+    compare_piece piece = {j, &j->errors[index]};
+    mote_visit_segments(j->kernels, j->open, &box, compare_segment, &piece);
 }
 
 static void add(mote_error *total, const mote_error *part)
@@ -134,7 +113,7 @@ mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t 
                          const mote_tensor *tensor, mote_error *error)
 {
     mote_open_tensor open;
-    mote_error errors[PIECES] = {{0}};
+    mote_error errors[MOTE_FIXED_PIECES] = {{0}};
     mote_status status = mote_tensor_open(context, tensor, NULL, &open);
     if (status != MOTE_OK) {
         return status;
@@ -144,7 +123,7 @@ mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t 
                          open.layout.traits->name);
     }
     compare_job j = {.kernels = context->kernels, .open = &open, .x = x, .strides = strides, .errors = errors};
-    j.cut = mote_cut_choose(&open.layout, open.layout.axis, -1, MOTE_MX_BLOCK, PIECES / 4);
+    j.cut = mote_cut_fixed(&open.layout);
     mote_parallel_for(context, j.cut.pieces, compare_task, &j);
     for (size_t i = 0; i < j.cut.pieces; i++) {
         add(error, &errors[i]);

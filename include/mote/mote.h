@@ -1,0 +1,34 @@
+/* mote, the MicroscOpic Tensor Engine: the whole public API.
+ *
+ *   mote/status.h     status codes
+ *   mote/context.h    the handle: threads, instruction set, memory, messages
+ *   mote/format.h     number formats and tensor layouts
+ *   mote/quantize.h   FP32 arrays to tensors and back
+ *   mote/file.h       npy, npz, safetensors, GGUF
+ *   mote/cast.h       whole files
+ *   mote/machine.h    what this machine is and can measure
+ *
+ * A first program (examples/quantize.c):
+ *
+ *   mote_context *context;
+ *   char message[256];
+ *   if (mote_context_create(NULL, &context, message, sizeof message) != MOTE_OK) { puts(message); return 1; }
+ *   mote_tensor w = {.layout = {.format = MOTE_MXFP4_E2M1, .rank = 2, .axis = 1, .shape = {rows, columns}}};
+ *   mote_layout_sizes sizes;
+ *   mote_layout_measure(context, &w.layout, &sizes);
+ *   w.elements = malloc(sizes.element_bytes);
+ *   w.scales = malloc(sizes.scale_bytes);
+ *   if (mote_quantize(context, x, NULL, NULL, &w) != MOTE_OK) { puts(mote_context_message(context)); }
+ */
+#ifndef MOTE_MOTE_H
+#define MOTE_MOTE_H
+
+#include "mote/cast.h"
+#include "mote/context.h"
+#include "mote/file.h"
+#include "mote/format.h"
+#include "mote/machine.h"
+#include "mote/quantize.h"
+#include "mote/status.h"
+
+#endif

@@ -1,0 +1,64 @@
+/* Files as untrusted bytes: bounded reading at offsets, and writing that leaves either the whole new file or
+ * the old one. Every call passes the context's fault hook. */
+#ifndef MOTE_IO_STREAM_H
+#define MOTE_IO_STREAM_H
+
+#include "base/context.h"
+
+typedef struct mote_input {
+    mote_context *context;
+    const char *path; /* borrowed; for messages */
+    int descriptor;   /* -1: closed */
+    uint64_t size;
+} mote_input;
+
+/* Opens path for reading; it must be a regular file. */
+mote_status mote_input_open(mote_context *context, const char *path, mote_input *input);
+void mote_input_close(mote_input *input);
+
+/* Exactly size bytes from offset; beyond the end is MOTE_ERROR_FILE ("truncated"). */
+mote_status mote_input_read(const mote_input *input, uint64_t offset, size_t size, void *bytes);
+
+typedef struct mote_output {
+    mote_context *context;
+    char *path, *temporary; /* owned */
+    int descriptor;
+    uint64_t written;
+} mote_output;
+
+/* Creates a temporary file beside path. */
+mote_status mote_output_create(mote_context *context, const char *path, mote_output *output);
+
+/* Appends. */
+mote_status mote_output_write(mote_output *output, const void *bytes, size_t size);
+
+/* Appends size zero bytes. */
+mote_status mote_output_pad(mote_output *output, size_t size);
+
+/* Flushes to the disk and renames; on failure removes the temporary file. Frees what the output owns. */
+mote_status mote_output_finish(mote_output *output);
+
+/* The same after somebody else has written the temporary file anew under its name. */
+mote_status mote_output_finish_replaced(mote_output *output);
+
+/* Removes the temporary file and frees what the output owns. Safe on a zeroed or finished output. */
+void mote_output_discard(mote_output *output);
+
+/* Little-endian numbers, whatever the machine. */
+static inline uint64_t mote_little_endian(const uint8_t *bytes, int count)
+{
+    uint64_t value = 0;
+    for (int i = count - 1; i >= 0; i--) {
+        value = value << 8 | bytes[i];
+    }
+    return value;
+}
+
+static inline void mote_store_little_endian(uint8_t *bytes, int count, uint64_t value)
+{
+    for (int i = 0; i < count; i++) {
+        bytes[i] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+#endif
