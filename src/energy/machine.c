@@ -17,7 +17,7 @@
 static mote_meter_probe *const probes[] = {mote_probe_powercap, mote_probe_perf, mote_probe_nvml, mote_probe_battery};
 
 enum { PROBES = sizeof probes / sizeof probes[0] };
-_Static_assert(PROBES <= MOTE_METERS_MAXIMUM, "mote_machine has room for every meter");
+_Static_assert((int)PROBES <= (int)MOTE_METERS_MAXIMUM, "mote_machine has room for every meter");
 
 static uint64_t read_bytes(const char *path)
 {

@@ -1,5 +1,4 @@
 /* The kernel's perf "power" events, the same RAPL counters by another door: perf_event_paranoid guards it. */
-#define _DEFAULT_SOURCE
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdint.h>

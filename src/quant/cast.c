@@ -121,7 +121,9 @@ static mote_status cast_tensor(cast *c, size_t index)
         }
         status = status == MOTE_OK ? convert(c, x, &output) : status;
     }
-    status = status == MOTE_OK ? mote_writer_put(c->writer, c->progress.converted ? &output : &input) : status;
+    if (status == MOTE_OK && c->writer) {
+        status = mote_writer_put(c->writer, c->progress.converted ? &output : &input);
+    }
     release_planes(context, &input);
     release_planes(context, &output);
     mote_release(context, values);
@@ -147,7 +149,7 @@ static mote_status begin(cast *c, const char *path)
     for (size_t i = 0; status == MOTE_OK && i < keys; i++) {
         metadata[i] = *mote_file_metadata(c->file, i);
     }
-    if (status == MOTE_OK) {
+    if (status == MOTE_OK && path) {
         status = mote_writer_create(context, path, count, c->outputs, keys, metadata, &c->writer);
     }
     mote_release(context, metadata);
@@ -168,7 +170,7 @@ mote_status mote_cast_file(mote_context *context, const char *input, const char 
     for (size_t i = 0; status == MOTE_OK && i < c.progress.count; i++) {
         status = cast_tensor(&c, i);
     }
-    if (status == MOTE_OK) {
+    if (status == MOTE_OK && c.writer) {
         status = mote_writer_finish(c.writer);
         c.writer = NULL;
     }

@@ -2,7 +2,6 @@
  *
  *   check [--bench] [--seed N] [--kernel PART_OF_NAME] [--list]
  */
-#define _DEFAULT_SOURCE
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,0 +1,47 @@
+/* What the verbs of the mote program share. The program uses libmote's public headers only. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mote/mote.h"
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+typedef int cli_verb(int argc, char **argv);
+
+/* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
+cli_verb cli_info, cli_cast, cli_inspect, cli_bench;
+extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_bench_help[];
+
+/* A context from MOTE_CPU, MOTE_THREADS and threads (0: all); NULL after saying why. */
+mote_context *cli_context(int threads, const char *cpu);
+
+/* Prints "mote VERB: message" and returns status. */
+__attribute__((format(printf, 3, 4))) int cli_complain(int status, const char *verb, const char *format, ...);
+
+/* "1.25 GB", "12 B", decimal units. Into text (32 bytes are enough); returns text. */
+const char *cli_bytes(double bytes, char *text, size_t size);
+
+/* "[2, 3]" of a layout; returns text. */
+const char *cli_shape(const mote_layout *layout, char *text, size_t size);
+
+/* Parses a whole number in [least, most]; false after complaining. */
+bool cli_number(const char *verb, const char *option, const char *text, long least, long most, long *number);
+
+/* A comma-separated list of formats that mote converts to, or "all"; returns how many, 0 after complaining. */
+int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FORMAT_COUNT]);
+
+/* True once Ctrl-C was pressed (from the first call on it is caught). */
+bool cli_interrupted(void);
+
+/* A bar on standard error if that is a terminal and the work lasts; done from 0 to 1; label may be NULL. */
+void cli_bar(double done, const char *label);
+void cli_bar_clear(void);
+
+/* Cuts text to width columns with an ellipsis in front, for names in tables; returns buffer. */
+const char *cli_fit(const char *text, size_t width, char *buffer, size_t size);
+
+#endif
