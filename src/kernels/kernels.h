@@ -15,6 +15,7 @@ typedef struct mote_kernels {
     mote_random_words_fn *random_words;
     mote_largest_magnitude_fn *largest_magnitude;
     mote_quantize_rows_fn *quantize_rows;
+    mote_column_maxima_fn *column_maxima;
     mote_quantize_columns_fn *quantize_columns;
     mote_dequantize_rows_fn *dequantize_rows;
     mote_dequantize_columns_fn *dequantize_columns;

@@ -44,6 +44,7 @@ typedef void check_function(const check_kernel *kernel);
 check_function check_random_words, time_random_words;
 check_function check_narrow, time_narrow, check_widen, time_widen;
 check_function check_quantize_rows, time_quantize_rows, check_quantize_columns, time_quantize_columns;
+check_function check_column_maxima, time_column_maxima;
 check_function check_dequantize_rows, time_dequantize_rows, check_dequantize_columns, time_dequantize_columns;
 check_function check_largest_magnitude, time_largest_magnitude;
 

@@ -6,7 +6,7 @@
 #include "check.h"
 #include "mx.h"
 
-enum { X, RANDOM, ELEMENTS, SCALES, EXPECTED_ELEMENTS, EXPECTED_SCALES };
+enum { X, RANDOM, ELEMENTS, SCALES, EXPECTED_ELEMENTS, EXPECTED_SCALES, MAXIMA };
 
 static const mote_format formats[] = {MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2, MOTE_MXFP6_E3M2, MOTE_MXFP6_E2M3,
                                       MOTE_MXFP4_E2M1, MOTE_MXINT8, MOTE_NVFP4};
@@ -96,6 +96,38 @@ static void check_rows_once(const check_kernel *kernel, mote_format format, cons
     }
 }
 
+static uint32_t column_maximum(size_t length, const float *x, size_t ldx)
+{
+    uint32_t largest = 0;
+    for (size_t r = 0; r < length; r++) {
+        uint32_t bits;
+        memcpy(&bits, x + r * ldx, sizeof bits);
+        bits &= 0x7FFFFFFF;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+void check_column_maxima(const check_kernel *kernel)
+{
+    for (size_t count = 0; count <= 4 * kernel->tile + 3; count++) {
+        size_t length = 1 + check_below(40), ldx = count + check_below(3);
+        float *x = check_buffer(X, ((length - 1) * ldx + count) * sizeof *x);
+        uint32_t *maxima = check_buffer(MAXIMA, count * sizeof *maxima);
+        check_values(x, (length - 1) * ldx + count);
+        ((mote_column_maxima_fn *)kernel->function)(length, count, x, (ptrdiff_t)ldx, maxima);
+        for (size_t c = 0; c < count; c++) {
+            if (maxima[c] != column_maximum(length, x + c, ldx)) {
+                check_fail("column %zu of %zu, %zu rows: %#x", c, count, length, maxima[c]);
+                break;
+            }
+        }
+        if (!check_intact(MAXIMA)) {
+            check_fail("bytes in front, %zu columns", count);
+        }
+    }
+}
+
 static void check_columns_once(const check_kernel *kernel, mote_format format,
                                const mote_quantize_options *options, size_t length, size_t count)
 {
@@ -115,9 +147,11 @@ static void check_columns_once(const check_kernel *kernel, mote_format format,
         random[i] = check_random();
     }
     mote_block_spec spec = make_spec(format, options, largest_finite(size, x));
+    uint32_t *maxima = check_buffer(MAXIMA, count * sizeof *maxima);
     for (size_t c = 0; c < count; c++) {
         float column[32];
         uint32_t words[32];
+        maxima[c] = column_maximum(length, x + c, ldx);
         for (size_t r = 0; r < length; r++) {
             column[r] = x[r * ldx + c];
             words[r] = random ? random[r * count + c] : 0;
@@ -125,7 +159,7 @@ static void check_columns_once(const check_kernel *kernel, mote_format format,
         reference_block(format, options, &spec, (int)length, column, words, expected + c * element_stride,
                         expected_scales + c * scale_stride);
     }
-    ((mote_quantize_columns_fn *)kernel->function)(&spec, length, count, x, (ptrdiff_t)ldx, random, elements,
+    ((mote_quantize_columns_fn *)kernel->function)(&spec, length, count, x, (ptrdiff_t)ldx, maxima, random, elements,
                                                    element_stride, scales, scale_stride);
     if (memcmp(scales, expected_scales, plane_scales) != 0 || memcmp(elements, expected, plane) != 0) {
         explain("planes", format, options, length * count);
@@ -284,7 +318,7 @@ typedef struct timing {
     const check_kernel *kernel;
     mote_block_spec spec;
     float *x;
-    uint32_t *random;
+    uint32_t *random, *maxima;
     uint8_t *elements, *scales;
     size_t line_bytes, blocks;
 } timing;
@@ -312,7 +346,7 @@ static void call_quantize_columns(void *argument)
     const timing *t = argument;
     size_t block = (size_t)t->spec.block, bytes = block * (size_t)t->spec.element->bits / 8;
     for (size_t r = 0; r < ROWS; r += block) {
-        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, WIDTH, t->random,
+        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, WIDTH, t->maxima, t->random,
                                                           t->elements + r / block * bytes, ROWS / block * bytes,
                                                           t->scales + r / block, ROWS / block);
     }
@@ -343,7 +377,9 @@ static void time_all(const check_kernel *kernel, void (*call)(void *), bool quan
             t.blocks = (size_t)(WIDTH / t.spec.block);
             t.elements = check_buffer(ELEMENTS, ROWS * t.line_bytes);
             t.scales = check_buffer(SCALES, ROWS * t.blocks);
+            t.maxima = check_buffer(MAXIMA, WIDTH * sizeof(uint32_t));
             check_values_of(0, t.x, ROWS * WIDTH);
+            mote_column_maxima__c(ROWS, WIDTH, t.x, WIDTH, t.maxima);
             memset(t.scales, 0x38, ROWS * t.blocks);
             snprintf(what, sizeof what, "%s %s", mote_format_get(formats[f])->name,
                      quantizing ? mote_rounding_name((mote_rounding)rounding) : "");
@@ -384,4 +420,18 @@ void time_largest_magnitude(const check_kernel *kernel)
     timing t = {.kernel = kernel, .x = check_buffer(X, ROWS * WIDTH * sizeof(float))};
     check_values_of(0, t.x, ROWS * WIDTH);
     check_time("", ROWS * WIDTH * sizeof(float), call_largest, &t);
+}
+
+static void call_maxima(void *argument)
+{
+    const timing *t = argument;
+    ((mote_column_maxima_fn *)t->kernel->function)(ROWS, WIDTH, t->x, WIDTH, t->maxima);
+}
+
+void time_column_maxima(const check_kernel *kernel)
+{
+    timing t = {.kernel = kernel, .x = check_buffer(X, ROWS * WIDTH * sizeof(float))};
+    t.maxima = check_buffer(MAXIMA, WIDTH * sizeof(uint32_t));
+    check_values_of(0, t.x, ROWS * WIDTH);
+    check_time("", ROWS * WIDTH * sizeof(float), call_maxima, &t);
 }

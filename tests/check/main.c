@@ -28,7 +28,7 @@ static const struct {
 #define SLOT(name) {#name, check_##name, time_##name}
     SLOT(random_words),     SLOT(narrow),           SLOT(widen),
     SLOT(quantize_rows),    SLOT(quantize_columns), SLOT(dequantize_rows),
-    SLOT(dequantize_columns), SLOT(largest_magnitude),
+    SLOT(dequantize_columns), SLOT(largest_magnitude), SLOT(column_maxima),
 #undef SLOT
 };
 

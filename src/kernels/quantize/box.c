@@ -2,6 +2,9 @@
 #include "kernels/quantize/box.h"
 
 #include "base/philox.h"
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 
 mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor,
                              const mote_quantize_options *options, mote_open_tensor *open)
@@ -43,19 +46,19 @@ mote_cut mote_cut_choose(const mote_resolved_layout *layout, int axis, int secon
 {
     enum { PIECES_PER_THREAD = 4, SMALL = 16384 };
     mote_cut best = {.dim = 0, .grain = grain, .pieces = 1};
-    size_t most = 0;
-    for (int d = 0; d < layout->rank; d++) {
+    size_t most = 0, wanted = (size_t)threads * PIECES_PER_THREAD;
+    wanted = threads > 1 ? mote_size_min(wanted, layout->sizes.count / SMALL + 1) : 1;
+    /* outer dimensions make longer runs of memory: the first that has enough, or the one that has most */
+    for (int d = 0; d < layout->rank && most < wanted; d++) {
         size_t unit = d == axis || d == second_axis ? grain : 1;
         size_t units = mote_size_divide_up(layout->shape[d], unit);
-        if (units > most) { /* the first of the largest: outer dimensions make longer runs of memory */
+        if (units > most) {
             most = units;
             best.dim = d;
             best.grain = unit;
         }
     }
-    size_t wanted = (size_t)threads * PIECES_PER_THREAD;
-    wanted = mote_size_min(wanted, layout->sizes.count / SMALL + 1);
-    best.pieces = threads > 1 ? mote_size_min(wanted, most ? most : 1) : 1;
+    best.pieces = mote_size_min(wanted, most ? most : 1);
     return best;
 }
 
@@ -164,38 +167,136 @@ static void quantize_lines(const mote_kernels *kernels, const mote_open_tensor *
     } while (mote_box_next(box, layout->rank, 1u << axis, index));
 }
 
-/* Panels of one block by up to MOTE_PANEL_COLUMNS columns; with stochastic rounding a panel's random words
- * fill the scratch buffer. */
+/* Where blocks run down columns.
+ *
+ * Matrices love widths that are powers of two; then the rows of a panel, and likewise the packed lines of neighbouring
+ * columns, fall into a handful of cache sets and evict each other. So a panel is copied row by row to where its rows do
+ * not collide, and the packed blocks of a few panels are gathered until they fill whole cache lines of output: each
+ * line of memory is touched once. While one panel is converted the next one is fetched, in the order of its addresses,
+ * because the hardware's own prefetching follows sequences only. */
+
+/* A panel of the matrix: length rows by columns, stride floats apart. */
+typedef struct panel {
+    const float *start;
+    ptrdiff_t stride;
+    size_t length, columns;
+} panel;
+
+enum { CACHE_LINE = 64, LINE_FLOATS = 16 };
+
+/* Asks for part number part of parts of a panel. */
+static inline __attribute__((always_inline)) void fetch(const panel *p, size_t part, size_t parts)
+{
+    size_t lines = mote_size_divide_up(p->columns, LINE_FLOATS), total = lines * p->length;
+    size_t i = total * part / parts, end = total * (part + 1) / parts;
+    for (size_t r = i / lines, c = i % lines; i < end; i++) {
+        __builtin_prefetch(p->start + (ptrdiff_t)r * p->stride + c * LINE_FLOATS, 0, 2);
+        if (++c == lines) {
+            c = 0;
+            r++;
+        }
+    }
+}
+
+/* Copies a run of packed blocks to its column. Whole cache lines go past the cache: nobody reads them soon, and each
+ * would first have to be fetched. */
+static void copy_run(uint8_t *to, const uint8_t *from, size_t bytes)
+{
+#if defined(__x86_64__)
+    if ((uintptr_t)to % CACHE_LINE == 0 && bytes == CACHE_LINE) {
+        for (size_t i = 0; i < bytes; i += sizeof(__m128i)) {
+            _mm_stream_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(from + i)));
+        }
+        return;
+    }
+#endif
+    memcpy(to, from, bytes);
+}
+
+/* The panel that follows down the same columns; without rows if there is none. */
+static panel panel_at(const mote_open_tensor *open, const mote_box *box, const mote_strided *x, const place *p, size_t c,
+                      size_t columns, size_t at)
+{
+    int axis = open->layout.axis;
+    size_t left = at < box->extent[axis] ? box->extent[axis] - at : 0;
+    return (panel){x->start + p->offset + (ptrdiff_t)at * x->stride[axis] + c, x->stride[axis],
+                   mote_size_min((size_t)open->spec.block, left), columns};
+}
+
+/* One panel in strips; its packed blocks go to elements, stride bytes a column apart. */
+static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *open, const panel *this, const panel *next,
+                           uint64_t position, mote_scratch *scratch, uint8_t *elements, size_t element_stride,
+                           uint8_t *scales)
+{
+    const mote_resolved_layout *layout = &open->layout;
+    bool stochastic = open->options->rounding == MOTE_STOCHASTIC;
+    size_t strips = mote_size_divide_up(this->columns, MOTE_STRIP_COLUMNS);
+    kernels->column_maxima(this->length, this->columns, this->start, this->stride, scratch->maxima);
+    for (size_t s = 0; s < strips; s++) {
+        size_t c = s * MOTE_STRIP_COLUMNS, count = mote_size_min(MOTE_STRIP_COLUMNS, this->columns - c);
+        fetch(next, s, strips);
+        for (size_t r = 0; stochastic && r < this->length; r++) {
+            kernels->random_words(open->options->seed, position + layout->stride[layout->axis] * r + c, count,
+                                  scratch->random + r * count);
+        }
+        kernels->quantize_columns(&open->spec, this->length, count, this->start + c, this->stride, scratch->maxima + c,
+                                  stochastic ? scratch->random : NULL, elements + c * element_stride, element_stride,
+                                  scales + c * MOTE_RUN_SCALES, MOTE_RUN_SCALES);
+    }
+}
+
+/* Packed blocks that are gathered: a cache line; of six-bit elements two blocks, most of one. */
+static size_t run_blocks(size_t block_bytes)
+{
+    return CACHE_LINE / block_bytes;
+}
+
+/* A stripe of columns from its first row to its last. c: its first column in the box. */
+static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
+                            const mote_strided *x, mote_scratch *scratch, const place *p, size_t c, size_t columns)
+{
+    const mote_resolved_layout *layout = &open->layout;
+    int axis = layout->axis;
+    size_t block = (size_t)open->spec.block, bytes = (size_t)layout->traits->block_bytes;
+    size_t run = run_blocks(bytes);
+    size_t line = p->line + c, first = box->origin[axis] / block, blocks = mote_size_divide_up(box->extent[axis], block);
+    uint8_t *to = (uint8_t *)open->tensor->elements + line * layout->line_bytes + first * bytes;
+    uint8_t *scales = open->tensor->scales + line * layout->sizes.blocks_per_line + first;
+    for (size_t b = 0; b < blocks; b++) {
+        size_t in_run = b % run, in_scales = b % MOTE_RUN_SCALES;
+        panel this = panel_at(open, box, x, p, c, columns, b * block);
+        panel next = panel_at(open, box, x, p, c, columns, (b + 1) * block);
+        uint64_t position = p->position + layout->stride[axis] * (uint64_t)(b * block) + c;
+        quantize_panel(kernels, open, &this, &next, position, scratch, scratch->elements + in_run * bytes, run * bytes,
+                       scratch->scales + in_scales);
+        if (in_run + 1 == run || b + 1 == blocks) {
+            for (size_t i = 0; i < columns; i++) {
+                copy_run(to + i * layout->line_bytes + (b - in_run) * bytes, scratch->elements + i * run * bytes,
+                         (in_run + 1) * bytes);
+            }
+        }
+        if (in_scales + 1 == MOTE_RUN_SCALES || b + 1 == blocks) {
+            for (size_t i = 0; i < columns; i++) {
+                memcpy(scales + i * layout->sizes.blocks_per_line + (b - in_scales), scratch->scales + i * MOTE_RUN_SCALES,
+                       in_scales + 1);
+            }
+        }
+    }
+}
+
 static void quantize_panels(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
                             const mote_strided *x, mote_scratch *scratch, int lanes)
 {
-    const mote_resolved_layout *layout = &open->layout;
-    const mote_tensor *tensor = open->tensor;
-    int axis = layout->axis;
-    bool stochastic = open->options->rounding == MOTE_STOCHASTIC;
-    size_t index[MOTE_MAXIMUM_RANK] = {0}, block = (size_t)open->spec.block;
-    size_t width = stochastic ? MOTE_PANEL_COLUMNS : box->extent[lanes];
+    size_t index[MOTE_MAXIMUM_RANK] = {0};
     do {
-        place p = locate(layout, box, x, index);
-        for (size_t at = 0; at < box->extent[axis]; at += block) {
-            size_t length = mote_size_min(block, box->extent[axis] - at);
-            size_t number = (box->origin[axis] + at) / block;
-            for (size_t c = 0; c < box->extent[lanes]; c += width) {
-                size_t count = mote_size_min(width, box->extent[lanes] - c), line = p.line + c;
-                for (size_t r = 0; stochastic && r < length; r++) {
-                    uint64_t position = p.position + layout->stride[axis] * (at + r) + c;
-                    kernels->random_words(open->options->seed, position, count, scratch->random + r * count);
-                }
-                kernels->quantize_columns(
-                    &open->spec, length, count, x->start + p.offset + (ptrdiff_t)at * x->stride[axis] + c,
-                    x->stride[axis], stochastic ? scratch->random : NULL,
-                    (uint8_t *)tensor->elements + line * layout->line_bytes +
-                        number * (size_t)layout->traits->block_bytes,
-                    layout->line_bytes, tensor->scales + line * layout->sizes.blocks_per_line + number,
-                    layout->sizes.blocks_per_line);
-            }
+        place p = locate(&open->layout, box, x, index);
+        for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
+            quantize_stripe(kernels, open, box, x, scratch, &p, c, mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
         }
-    } while (mote_box_next(box, layout->rank, 1u << axis | 1u << lanes, index));
+    } while (mote_box_next(box, open->layout.rank, 1u << open->layout.axis | 1u << lanes, index));
+#if defined(__x86_64__)
+    _mm_sfence(); /* other threads must see what went past the cache */
+#endif
 }
 
 void mote_quantize_box(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
@@ -238,27 +339,46 @@ static void dequantize_lines(const mote_kernels *kernels, const mote_open_tensor
     } while (mote_box_next(box, layout->rank, 1u << axis, index));
 }
 
-static void dequantize_panels(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
-                              const mote_strided *y, int lanes)
+/* A stripe of columns from its first row to its last: packed blocks are gathered a cache line a column, then decoded
+ * panel by panel. */
+static void dequantize_stripe(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
+                              const mote_strided *y, mote_scratch *scratch, const place *p, size_t c, size_t columns)
 {
     const mote_resolved_layout *layout = &open->layout;
-    const mote_tensor *tensor = open->tensor;
     int axis = layout->axis;
-    size_t index[MOTE_MAXIMUM_RANK] = {0}, block = (size_t)open->spec.block;
-    do {
-        place p = locate(layout, box, y, index);
-        for (size_t at = 0; at < box->extent[axis]; at += block) {
-            size_t length = mote_size_min(block, box->extent[axis] - at);
-            size_t number = (box->origin[axis] + at) / block;
-            kernels->dequantize_columns(
-                &open->spec, length, box->extent[lanes],
-                (const uint8_t *)tensor->elements + p.line * layout->line_bytes +
-                    number * (size_t)layout->traits->block_bytes,
-                layout->line_bytes, tensor->scales + p.line * layout->sizes.blocks_per_line + number,
-                layout->sizes.blocks_per_line, (float *)y->start + p.offset + (ptrdiff_t)at * y->stride[axis],
-                y->stride[axis]);
+    size_t block = (size_t)open->spec.block, bytes = (size_t)layout->traits->block_bytes, run = run_blocks(bytes);
+    size_t line = p->line + c, first = box->origin[axis] / block, blocks = mote_size_divide_up(box->extent[axis], block);
+    const uint8_t *from = (const uint8_t *)open->tensor->elements + line * layout->line_bytes + first * bytes;
+    const uint8_t *scales = open->tensor->scales + line * layout->sizes.blocks_per_line + first;
+    for (size_t b = 0; b < blocks; b++) {
+        size_t in_run = b % run, in_scales = b % MOTE_RUN_SCALES;
+        for (size_t i = 0; in_run == 0 && i < columns; i++) {
+            memcpy(scratch->elements + i * run * bytes, from + i * layout->line_bytes + b * bytes,
+                   mote_size_min(run, blocks - b) * bytes);
         }
-    } while (mote_box_next(box, layout->rank, 1u << axis | 1u << lanes, index));
+        for (size_t i = 0; in_scales == 0 && i < columns; i++) {
+            memcpy(scratch->scales + i * MOTE_RUN_SCALES, scales + i * layout->sizes.blocks_per_line + b,
+                   mote_size_min(MOTE_RUN_SCALES, blocks - b));
+        }
+        kernels->dequantize_columns(&open->spec, mote_size_min(block, box->extent[axis] - b * block), columns,
+                                    scratch->elements + in_run * bytes, run * bytes, scratch->scales + in_scales,
+                                    MOTE_RUN_SCALES,
+                                    (float *)y->start + p->offset + (ptrdiff_t)(b * block) * y->stride[axis] + c,
+                                    y->stride[axis]);
+    }
+}
+
+static void dequantize_panels(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
+                              const mote_strided *y, mote_scratch *scratch, int lanes)
+{
+    size_t index[MOTE_MAXIMUM_RANK] = {0};
+    do {
+        place p = locate(&open->layout, box, y, index);
+        for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
+            dequantize_stripe(kernels, open, box, y, scratch, &p, c,
+                              mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
+        }
+    } while (mote_box_next(box, open->layout.rank, 1u << open->layout.axis | 1u << lanes, index));
 }
 
 void mote_dequantize_box(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
@@ -269,7 +389,7 @@ void mote_dequantize_box(const mote_kernels *kernels, const mote_open_tensor *op
     }
     int lanes = column_dimension(open, box, y);
     if (lanes >= 0) {
-        dequantize_panels(kernels, open, box, y, lanes);
+        dequantize_panels(kernels, open, box, y, scratch, lanes);
     } else {
         dequantize_lines(kernels, open, box, y, scratch);
     }

@@ -28,11 +28,15 @@ typedef struct mote_open_tensor {
     const mote_quantize_options *options;
 } mote_open_tensor;
 
-/* Floats of scratch that a box may need, so that no kernel allocates: one segment of a line, or one panel. */
-enum { MOTE_SEGMENT = 4096, MOTE_PANEL_COLUMNS = 128 };
+/* What a box needs to work on, so that nothing is allocated: a segment of a line, or, where blocks run down columns,
+ * the maxima and the packed blocks of a few panels of one block by MOTE_PANEL_COLUMNS columns. */
+enum { MOTE_SEGMENT = 4096, MOTE_PANEL_COLUMNS = 2048, MOTE_STRIP_COLUMNS = 32, MOTE_RUN_BYTES = 64, MOTE_RUN_SCALES = 16 };
 typedef struct mote_scratch {
     float values[MOTE_SEGMENT];
     uint32_t random[MOTE_SEGMENT];
+    uint32_t maxima[MOTE_PANEL_COLUMNS];
+    uint8_t scales[MOTE_PANEL_COLUMNS * MOTE_RUN_SCALES];
+    _Alignas(64) uint8_t elements[MOTE_PANEL_COLUMNS * MOTE_RUN_BYTES];
 } mote_scratch;
 
 /* Checks tensor and options and fills open. options NULL: defaults. */

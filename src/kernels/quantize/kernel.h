@@ -7,6 +7,7 @@
 #define MOTE_KERNELS_QUANTIZE_KERNEL_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "formats/element.h"
@@ -21,6 +22,7 @@ typedef struct mote_block_spec {
     uint32_t increment;    /* mote_scale_increment(); unused by nvfp4 and by dequantize */
     float tensor_scale;    /* nvfp4 decode scale; 1 for MX */
     float encode_scale;    /* nvfp4: its reciprocal, see mote_nvfp4_scales() */
+    bool stream;           /* dequantize: the result is too large for the caches, write past them */
 } mote_block_spec;
 
 /* Quantizes one line of count values. elements: ceil(count / block) packed blocks; scales: one byte a block.
@@ -28,11 +30,16 @@ typedef struct mote_block_spec {
 typedef void mote_quantize_rows_fn(const mote_block_spec *spec, size_t count, const float *x,
                                    const uint32_t *random, uint8_t *elements, uint8_t *scales);
 
+/* maxima[c] = bits of the largest |x| of column c of a row-major matrix of length rows (at least 1) by count columns,
+ * ldx floats a row; NaN and infinity count, as the largest bits. Row by row, so that memory is read in order. */
+typedef void mote_column_maxima_fn(size_t length, size_t count, const float *x, ptrdiff_t ldx, uint32_t *maxima);
+
 /* Quantizes one block (length values, at most spec->block) of each of count columns of x, a row-major matrix
- * with ldx floats a row. Block c goes to elements + c * element_stride and scales + c * scale_stride.
+ * with ldx floats a row and the maxima that mote_column_maxima_fn found. Block c goes to elements +
+ * c * element_stride and scales + c * scale_stride.
  * random: length * count words, row-major, if the rounding is stochastic, else NULL. */
-typedef void mote_quantize_columns_fn(const mote_block_spec *spec, size_t length, size_t count,
-                                      const float *x, ptrdiff_t ldx, const uint32_t *random,
+typedef void mote_quantize_columns_fn(const mote_block_spec *spec, size_t length, size_t count, const float *x,
+                                      ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
                                       uint8_t *elements, size_t element_stride, uint8_t *scales,
                                       size_t scale_stride);
 

@@ -6,6 +6,9 @@
 #include "kernels/quantize/box.h"
 #include "kernels/quantize/plain.h"
 
+/* FP32 results of 32 MiB and more are written past the caches: whoever reads them next will not find them there. */
+enum { STREAM_VALUES = 8 << 20 };
+
 /* One conversion; boxes are numbered by the cut. */
 typedef struct job {
     const mote_kernels *kernels;
@@ -131,6 +134,7 @@ mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, fl
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "y is NULL");
     }
     job j = {.kernels = context->kernels, .open = &open, .array = y, .strides = strides};
+    open.spec.stream = open.layout.sizes.count >= STREAM_VALUES;
     run(context, &j, dequantize_task);
     return MOTE_OK;
 }

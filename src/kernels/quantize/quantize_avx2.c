@@ -10,10 +10,15 @@ void mote_quantize_rows__avx2(const mote_block_spec *spec, size_t count, const f
 }
 
 void mote_quantize_columns__avx2(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                              ptrdiff_t ldx, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                              uint8_t *scales, size_t scale_stride)
+                              ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
+                              size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
-    quantize_columns(spec, length, count, x, ldx, random, elements, element_stride, scales, scale_stride);
+    quantize_columns(spec, length, count, x, ldx, maxima, random, elements, element_stride, scales, scale_stride);
+}
+
+void mote_column_maxima__avx2(size_t length, size_t count, const float *x, ptrdiff_t ldx, uint32_t *maxima)
+{
+    column_maxima(length, count, x, ldx, maxima);
 }
 
 void mote_dequantize_rows__avx2(const mote_block_spec *spec, size_t count, const uint8_t *elements,

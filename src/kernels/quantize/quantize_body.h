@@ -13,6 +13,10 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Values that are fetched ahead of their use. A batch is read once for its maxima and once more, from the L1
+ * cache, for its codes; without this the memory would idle during the second pass. */
+enum { AHEAD = 2048 };
+
 /* The element's constants, spread over lanes. */
 typedef struct lanes_element {
     vint lowest;  /* exponent field of the smallest normal element, in place */
@@ -187,6 +191,7 @@ INLINE void quantize_batch(const mote_block_spec *spec, const lanes_element *e, 
         vint code[4];
         for (int i = 0; i < 4; i++) {
             int begin = at + i * LANES;
+            __builtin_prefetch(x + begin + AHEAD);
             code[i] = i * LANES < valid ? encode(e, rounding, vf_load(x + begin), vf_set(factors[begin / block]),
                                                  random ? random + begin : NULL)
                                         : vi_zero();
@@ -260,14 +265,9 @@ INLINE void quantize_rows(const mote_block_spec *spec, size_t count, const float
 /* One block of each of LANES columns; lanes from valid on are computed but not stored. */
 INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, int block,
                            mote_rounding rounding, int length, int valid, const float *x, ptrdiff_t ldx,
-                           const uint32_t *random, size_t random_stride, uint8_t *elements,
+                           vint largest, const uint32_t *random, size_t random_stride, uint8_t *elements,
                            size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
-    const vint absolute = vi_set(MOTE_FP32_ABS);
-    vint largest = vi_zero();
-    for (int r = 0; r < length; r++) {
-        largest = vi_max(largest, vi_and(vf_bits(vf_load(x + r * ldx)), absolute));
-    }
     vfloat factor;
     uint32_t scale[LANES];
     vi_store(scale, choose_scales(spec, block, largest, &factor));
@@ -304,7 +304,7 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
 
 INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_complement, int block,
                             mote_rounding rounding, size_t length, size_t count, const float *x, ptrdiff_t ldx,
-                            const uint32_t *random, uint8_t *elements, size_t element_stride, uint8_t *scales,
+                            const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride, uint8_t *scales,
                             size_t scale_stride)
 {
     lanes_element e = spread_element(spec->element, bits, twos_complement);
@@ -313,16 +313,17 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
         const uint32_t *words = random ? random + c : NULL;
         uint8_t *to = elements + c * element_stride, *scale = scales + c * scale_stride;
         if (length == (size_t)block) {
-            quantize_panel(spec, &e, block, rounding, block, LANES, x + c, ldx, words, count, to,
+            quantize_panel(spec, &e, block, rounding, block, LANES, x + c, ldx, vi_load(maxima + c), words, count, to,
                            element_stride, scale, scale_stride);
         } else {
-            quantize_panel(spec, &e, block, rounding, (int)length, LANES, x + c, ldx, words, count, to,
+            quantize_panel(spec, &e, block, rounding, (int)length, LANES, x + c, ldx, vi_load(maxima + c), words, count, to,
                            element_stride, scale, scale_stride);
         }
     }
     if (c < count) { /* the last columns, padded with zeros */
         float padded[MOTE_MX_BLOCK][LANES] = {{0}};
-        uint32_t words[MOTE_MX_BLOCK][LANES] = {{0}};
+        uint32_t words[MOTE_MX_BLOCK][LANES] = {{0}}, largest[LANES] = {0};
+        memcpy(largest, maxima + c, (count - c) * sizeof *largest);
         for (size_t r = 0; r < length; r++) {
             memcpy(padded[r], x + (ptrdiff_t)r * ldx + c, (count - c) * sizeof *x);
             if (random) {
@@ -330,22 +331,36 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
             }
         }
         quantize_panel(spec, &e, block, rounding, (int)length, (int)(count - c), padded[0], LANES,
-                       random ? words[0] : NULL, LANES, elements + c * element_stride, element_stride,
+                       vi_load(largest), random ? words[0] : NULL, LANES, elements + c * element_stride, element_stride,
                        scales + c * scale_stride, scale_stride);
     }
 }
 
 INLINE void quantize_columns(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                             ptrdiff_t ldx, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                             uint8_t *scales, size_t scale_stride)
+                             ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
+                             size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
     if (spec->rounding == MOTE_NEAREST_EVEN) {
-        FOR_EACH_KIND(spec, quantize_panels, MOTE_NEAREST_EVEN, length, count, x, ldx, NULL, elements,
+        FOR_EACH_KIND(spec, quantize_panels, MOTE_NEAREST_EVEN, length, count, x, ldx, maxima, NULL, elements,
                       element_stride, scales, scale_stride);
     } else {
-        FOR_EACH_KIND(spec, quantize_panels, spec->rounding, length, count, x, ldx, random, elements,
+        FOR_EACH_KIND(spec, quantize_panels, spec->rounding, length, count, x, ldx, maxima, random, elements,
                       element_stride, scales, scale_stride);
     }
+}
+
+INLINE void column_maxima(size_t length, size_t count, const float *x, ptrdiff_t ldx, uint32_t *maxima)
+{
+    const vint absolute = vi_set(MOTE_FP32_ABS);
+    size_t whole = count - count % LANES;
+    for (size_t r = 0; r < length; r++) {
+        const float *row = x + (ptrdiff_t)r * ldx;
+        for (size_t c = 0; c < whole; c += LANES) {
+            vint m = vi_and(vf_bits(vf_load(row + c)), absolute);
+            vi_store(maxima + c, r ? vi_max(vi_load(maxima + c), m) : m);
+        }
+    }
+    mote_column_maxima__c(length, count - whole, x + whole, ldx, maxima + whole);
 }
 
 /* Decoded scales of LANES blocks. */
@@ -367,8 +382,23 @@ INLINE vfloat apply_scale(const mote_block_spec *spec, int block, vfloat value, 
     return block == MOTE_NVFP4_BLOCK ? vf_mul(product, vf_set(spec->tensor_scale)) : product;
 }
 
+INLINE void store(float *y, vfloat value, bool stream)
+{
+    if (stream) {
+        vf_stream(y, value);
+    } else {
+        vf_store(y, value);
+    }
+}
+
+/* Streaming saves fetching each line of the result before it is overwritten, half of the memory traffic. */
+INLINE bool can_stream(const mote_block_spec *spec, const float *y, ptrdiff_t ldy)
+{
+    return spec->stream && (uintptr_t)y % sizeof(vfloat) == 0 && ldy % LANES == 0;
+}
+
 INLINE void dequantize_batch(const mote_block_spec *spec, int bits, int twos_complement, int block, int blocks,
-                             const uint8_t *elements, const uint8_t *scales, float *y)
+                             bool stream, const uint8_t *elements, const uint8_t *scales, float *y)
 {
     float factors[LANES];
     const int group = 4 * LANES, total = blocks * block;
@@ -380,23 +410,23 @@ INLINE void dequantize_batch(const mote_block_spec *spec, int bits, int twos_com
         for (int i = 0; i < 4 && i * LANES < valid; i++) {
             int begin = at + i * LANES;
             vfloat value = decode(spec->element, bits, twos_complement, code[i]);
-            vf_store(y + begin, apply_scale(spec, block, value, vf_set(factors[begin / block])));
+            store(y + begin, apply_scale(spec, block, value, vf_set(factors[begin / block])), stream);
         }
     }
 }
 
-INLINE void dequantize_line(const mote_block_spec *spec, int bits, int twos_complement, int block, size_t count,
-                            const uint8_t *elements, const uint8_t *scales, float *y)
+INLINE void dequantize_line(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
+                            size_t count, const uint8_t *elements, const uint8_t *scales, float *y)
 {
     size_t batch = (size_t)(LANES * block), tail = count % (size_t)block, whole = count - tail;
     for (size_t i = 0; i < whole; i += batch) {
         int blocks = (int)(mote_size_min(batch, whole - i) / (size_t)block);
-        dequantize_batch(spec, bits, twos_complement, block, blocks, elements + i * (size_t)bits / 8,
+        dequantize_batch(spec, bits, twos_complement, block, blocks, stream, elements + i * (size_t)bits / 8,
                          scales + i / (size_t)block, y + i);
     }
     if (tail) {
         float padded[MOTE_MX_BLOCK];
-        dequantize_batch(spec, bits, twos_complement, block, 1, elements + whole * (size_t)bits / 8,
+        dequantize_batch(spec, bits, twos_complement, block, 1, false, elements + whole * (size_t)bits / 8,
                          scales + whole / (size_t)block, padded);
         memcpy(y + whole, padded, tail * sizeof *y);
     }
@@ -405,11 +435,16 @@ INLINE void dequantize_line(const mote_block_spec *spec, int bits, int twos_comp
 INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uint8_t *elements,
                             const uint8_t *scales, float *y)
 {
-    FOR_EACH_KIND(spec, dequantize_line, count, elements, scales, y);
+    if (can_stream(spec, y, 0)) {
+        FOR_EACH_KIND(spec, dequantize_line, true, count, elements, scales, y);
+        _mm_sfence();
+    } else {
+        FOR_EACH_KIND(spec, dequantize_line, false, count, elements, scales, y);
+    }
 }
 
-INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_complement, int block, int length,
-                             int valid, const uint8_t *elements, size_t element_stride, const uint8_t *scales,
+INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
+                             int length, int valid, const uint8_t *elements, size_t element_stride, const uint8_t *scales,
                              size_t scale_stride, float *y, ptrdiff_t ldy)
 {
     uint32_t scale[LANES] = {0};
@@ -434,11 +469,11 @@ INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_com
             code = vi_or(code, vi_shl(words[w + 1], 32 - at));
         }
         vfloat value = decode(spec->element, bits, twos_complement, vi_and(code, mask));
-        vf_store(y + r * ldy, apply_scale(spec, block, value, factor));
+        store(y + r * ldy, apply_scale(spec, block, value, factor), stream);
     }
 }
 
-INLINE void dequantize_panels(const mote_block_spec *spec, int bits, int twos_complement, int block,
+INLINE void dequantize_panels(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
                               size_t length, size_t count, const uint8_t *elements, size_t element_stride,
                               const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy)
 {
@@ -446,16 +481,16 @@ INLINE void dequantize_panels(const mote_block_spec *spec, int bits, int twos_co
     for (; count - c >= LANES; c += LANES) {
         const uint8_t *from = elements + c * element_stride, *scale = scales + c * scale_stride;
         if (length == (size_t)block) {
-            dequantize_panel(spec, bits, twos_complement, block, block, LANES, from, element_stride, scale,
+            dequantize_panel(spec, bits, twos_complement, block, stream, block, LANES, from, element_stride, scale,
                              scale_stride, y + c, ldy);
         } else {
-            dequantize_panel(spec, bits, twos_complement, block, (int)length, LANES, from, element_stride,
+            dequantize_panel(spec, bits, twos_complement, block, stream, (int)length, LANES, from, element_stride,
                              scale, scale_stride, y + c, ldy);
         }
     }
     if (c < count) {
         float padded[MOTE_MX_BLOCK][LANES];
-        dequantize_panel(spec, bits, twos_complement, block, (int)length, (int)(count - c),
+        dequantize_panel(spec, bits, twos_complement, block, false, (int)length, (int)(count - c),
                          elements + c * element_stride, element_stride, scales + c * scale_stride,
                          scale_stride, padded[0], LANES);
         for (size_t r = 0; r < length; r++) {
@@ -468,8 +503,14 @@ INLINE void dequantize_columns(const mote_block_spec *spec, size_t length, size_
                                const uint8_t *elements, size_t element_stride, const uint8_t *scales,
                                size_t scale_stride, float *y, ptrdiff_t ldy)
 {
-    FOR_EACH_KIND(spec, dequantize_panels, length, count, elements, element_stride, scales, scale_stride, y,
-                  ldy);
+    if (can_stream(spec, y, ldy)) {
+        FOR_EACH_KIND(spec, dequantize_panels, true, length, count, elements, element_stride, scales, scale_stride, y,
+                      ldy);
+        _mm_sfence();
+    } else {
+        FOR_EACH_KIND(spec, dequantize_panels, false, length, count, elements, element_stride, scales, scale_stride, y,
+                      ldy);
+    }
 }
 
 INLINE uint32_t largest_magnitude(size_t count, const float *x)

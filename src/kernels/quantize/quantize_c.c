@@ -27,17 +27,13 @@ static uint8_t choose_scale(const mote_block_spec *spec, uint32_t largest, float
     return (uint8_t)scale;
 }
 
-/* One block of length values, stride apart; random words random_stride apart. */
+/* One block of length values, stride apart, with its largest magnitude; random words random_stride apart. */
 static void quantize_block(const mote_block_spec *spec, size_t length, const float *x, ptrdiff_t stride,
-                           const uint32_t *random, size_t random_stride, uint8_t *elements, uint8_t *scale)
+                           uint32_t largest, const uint32_t *random, size_t random_stride, uint8_t *elements,
+                           uint8_t *scale)
 {
     uint8_t codes[MOTE_MX_BLOCK] = {0};
-    uint32_t largest = 0;
     float factor;
-    for (size_t i = 0; i < length; i++) {
-        uint32_t m = magnitude(x[(ptrdiff_t)i * stride]);
-        largest = m > largest ? m : largest;
-    }
     *scale = choose_scale(spec, largest, &factor);
     if (largest < MOTE_FP32_INFINITY) {
         for (size_t i = 0; i < length; i++) {
@@ -55,18 +51,37 @@ void mote_quantize_rows__c(const mote_block_spec *spec, size_t count, const floa
 {
     size_t block = (size_t)spec->block, bytes = block * (size_t)spec->element->bits / 8;
     for (size_t i = 0; i < count; i += block) {
-        quantize_block(spec, mote_size_min(block, count - i), x + i, 1, random ? random + i : NULL, 1,
-                       elements + i / block * bytes, scales + i / block);
+        size_t length = mote_size_min(block, count - i);
+        uint32_t largest = 0;
+        for (size_t j = i; j < i + length; j++) {
+            uint32_t m = magnitude(x[j]);
+            largest = m > largest ? m : largest;
+        }
+        quantize_block(spec, length, x + i, 1, largest, random ? random + i : NULL, 1, elements + i / block * bytes,
+                       scales + i / block);
     }
 }
 
 void mote_quantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                              ptrdiff_t ldx, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                              uint8_t *scales, size_t scale_stride)
+                              ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
+                              size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
     for (size_t c = 0; c < count; c++) {
-        quantize_block(spec, length, x + c, ldx, random ? random + c : NULL, count,
+        quantize_block(spec, length, x + c, ldx, maxima[c], random ? random + c : NULL, count,
                        elements + c * element_stride, scales + c * scale_stride);
+    }
+}
+
+void mote_column_maxima__c(size_t length, size_t count, const float *x, ptrdiff_t ldx, uint32_t *maxima)
+{
+    for (size_t c = 0; c < count; c++) {
+        maxima[c] = 0;
+    }
+    for (size_t r = 0; r < length; r++) {
+        for (size_t c = 0; c < count; c++) {
+            uint32_t m = magnitude(x[(ptrdiff_t)r * ldx + (ptrdiff_t)c]);
+            maxima[c] = m > maxima[c] ? m : maxima[c];
+        }
     }
 }
 

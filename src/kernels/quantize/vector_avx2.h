@@ -13,6 +13,8 @@ typedef __m256i vint;
 
 static inline vfloat vf_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void vf_store(float *p, vfloat v) { _mm256_storeu_ps(p, v); }
+/* past the caches; p is aligned to the vector */
+static inline void vf_stream(float *p, vfloat v) { _mm256_stream_ps(p, v); }
 static inline vfloat vf_set(float x) { return _mm256_set1_ps(x); }
 static inline vfloat vf_add(vfloat a, vfloat b) { return _mm256_add_ps(a, b); }
 static inline vfloat vf_sub(vfloat a, vfloat b) { return _mm256_sub_ps(a, b); }
