@@ -1,0 +1,28 @@
+# make install: libraries, headers, pkg-config file, CMake package, program, man page, completion. The component
+# "python" is what a wheel holds: the shared library and the headers, beside the package's modules.
+include(CMakePackageConfigHelpers)
+
+set(MOTE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mote)
+set(MOTE_PC_REQUIRES "jansson")
+if(LIBZIP_FOUND)
+  string(APPEND MOTE_PC_REQUIRES ", libzip")
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/mote.pc.in ${CMAKE_BINARY_DIR}/mote.pc @ONLY)
+configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/moteConfig.cmake.in ${CMAKE_BINARY_DIR}/moteConfig.cmake
+                              INSTALL_DESTINATION ${MOTE_PACKAGE_DIR})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/moteConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+
+install(TARGETS mote_static mote_shared EXPORT moteTargets COMPONENT library)
+install(EXPORT moteTargets NAMESPACE mote:: DESTINATION ${MOTE_PACKAGE_DIR} COMPONENT library)
+install(FILES ${CMAKE_BINARY_DIR}/moteConfig.cmake ${CMAKE_BINARY_DIR}/moteConfigVersion.cmake
+        DESTINATION ${MOTE_PACKAGE_DIR} COMPONENT library)
+install(FILES ${CMAKE_BINARY_DIR}/mote.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT library)
+install(DIRECTORY include/mote DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library)
+if(MOTE_CLI)
+  install(TARGETS mote COMPONENT program)
+  install(FILES docs/mote.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+  install(FILES cli/completion.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME mote
+          COMPONENT program)
+endif()
+install(FILES $<TARGET_FILE:mote_shared> DESTINATION mote RENAME libmote.so COMPONENT python EXCLUDE_FROM_ALL)
+install(DIRECTORY include/mote/ DESTINATION mote/include COMPONENT python EXCLUDE_FROM_ALL)

@@ -249,13 +249,15 @@ static mote_status put_metadata(mote_writer *writer)
         return status;
     }
     json_t *root = json_object();
+    int failed = 0;
     for (size_t i = 0; i < count; i++) {
-        json_object_set_new(root, metadata[i].key, json_string(metadata[i].text));
+        failed |= json_object_set_new(root, metadata[i].key, json_string(metadata[i].text));
     }
-    char *text = json_dumps(root, 0);
+    char *text = failed ? NULL : json_dumps(root, 0);
     json_decref(root);
     if (!text) {
-        return mote_fail(writer->context, MOTE_ERROR_MEMORY, "out of memory: no room for the metadata");
+        return mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: no room for the metadata, or it is not UTF-8",
+                         writer->path);
     }
     mote_entry entry = {.name = metadata_name, .format = MOTE_UINT8, .rank = 1, .bytes = strlen(text)};
     entry.shape[0] = entry.bytes;

@@ -168,7 +168,11 @@ static mote_status parse_record(mote_file *file, const char *name, const char *t
             layout->shape[d] = (size_t)value;
         }
     }
+    bool starved = !root && json_error_code(&error) == json_error_out_of_memory;
     json_decref(root);
+    if (starved) {
+        return mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the metadata", file->path);
+    }
     if (layout->format == MOTE_FORMAT_COUNT) {
         return mote_bad_file(file, "metadata '%s%s': expected {\"format\": NAME, \"shape\": [SIZES], \"axis\": NUMBER}, "
                              "found '%.200s'", record_prefix, name, text);

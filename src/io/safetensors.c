@@ -206,7 +206,9 @@ mote_status mote_safetensors_append(mote_file *file, const mote_input *input, in
     if (status == MOTE_OK) {
         json_error_t error;
         json_t *root = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(root)) {
+        if (!root && json_error_code(&error) == json_error_out_of_memory) {
+            status = mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header", input->path);
+        } else if (!json_is_object(root)) {
             status = mote_bad_path(file->context, input->path, "header, offset %d: %s", error.position + LENGTH_BYTES,
                                    root ? "expected an object" : error.text);
         } else {
@@ -229,15 +231,32 @@ static mote_status safetensors_read_entry(mote_file *file, const mote_entry *ent
     return mote_input_read(&file->input, entry->place, entry->bytes, bytes);
 }
 
-/* The header of a file with these entries; NULL if there is no memory. */
+/* The description of an entry; NULL if there is no memory. */
 static json_t *describe(const mote_entry *entry, uint64_t begin)
 {
+    int failed = 0;
     json_t *shape = json_array();
     for (int d = 0; d < entry->rank; d++) {
-        json_array_append_new(shape, json_integer((json_int_t)entry->shape[d]));
+        failed |= json_array_append_new(shape, json_integer((json_int_t)entry->shape[d]));
+    }
+    if (failed) {
+        json_decref(shape);
+        return NULL;
     }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_of(entry->format), "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)(begin + entry->bytes));
+}
+
+/* A name that JSON cannot hold; anything else that fails is a lack of memory. */
+static mote_status refuse_name(mote_writer *writer, const char *name)
+{
+    json_t *text = json_string(name);
+    bool valid = text != NULL, empty = !valid && !json_string_nocheck("x");
+    json_decref(text);
+    return valid || empty ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header",
+                                      writer->path)
+                          : mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' cannot be a name: it is not UTF-8",
+                                      writer->path, name);
 }
 
 static mote_status build_header(mote_writer *writer, size_t first, size_t count, json_t *root)
@@ -254,8 +273,7 @@ static mote_status build_header(mote_writer *writer, size_t first, size_t count,
                                  name);
             }
             if (json_object_set_new(root, name, describe(&entries[plane], offset)) != 0) {
-                return mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' cannot be a name (not UTF-8?)",
-                                 writer->path, name);
+                return refuse_name(writer, name);
             }
             offset += entries[plane].bytes;
         }
@@ -271,14 +289,17 @@ mote_status mote_safetensors_begin(mote_writer *writer, const char *path, size_t
 {
     mote_context *context = writer->context;
     json_t *root = json_object(), *texts = json_object();
-    for (size_t i = 0; i < metadata_count; i++) {
-        json_object_set_new(texts, metadata[i].key, json_string(metadata[i].text));
+    mote_status status = MOTE_OK;
+    for (size_t i = 0; i < metadata_count && status == MOTE_OK; i++) {
+        if (json_object_set_new(texts, metadata[i].key, json_string(metadata[i].text)) != 0) {
+            status = refuse_name(writer, metadata[i].key);
+        }
     }
-    if (metadata_count) {
-        json_object_set(root, "__metadata__", texts);
+    if (metadata_count && status == MOTE_OK && json_object_set(root, "__metadata__", texts) != 0) {
+        status = refuse_name(writer, "__metadata__");
     }
     json_decref(texts);
-    mote_status status = build_header(writer, first, count, root);
+    status = status == MOTE_OK ? build_header(writer, first, count, root) : status;
     char *text = status == MOTE_OK ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     if (status == MOTE_OK && !text) {

@@ -110,9 +110,11 @@ static mote_status check_map(mote_file *file, json_t *root)
     const shards *s = file->state;
     mote_status status = MOTE_OK;
     const char *name;
-    for (size_t i = 0; i < file->entry_count; i++) {
+    for (size_t i = 0; i < file->entry_count && status == MOTE_OK; i++) {
         const char *path = s->paths[file->entries[i].source], *slash = strrchr(path, '/');
-        json_object_set_new(found, file->entries[i].name, json_string(slash ? slash + 1 : path));
+        if (json_object_set_new(found, file->entries[i].name, json_string(slash ? slash + 1 : path)) != 0) {
+            status = mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the index", file->path);
+        }
     }
     json_object_foreach(map, name, value) {
         const char *where = json_string_value(json_object_get(found, name));
@@ -233,20 +235,22 @@ static mote_status write_index(mote_writer *writer, const shards *s)
 {
     json_t *map = json_object();
     json_int_t total = 0;
+    int failed = 0;
     for (size_t shard = 0; shard < s->count; shard++) {
         const char *path = shard_path(writer, s, shard), *slash = path ? strrchr(path, '/') : NULL;
+        failed |= !path;
         for (size_t i = s->first[shard]; path && i < s->first[shard + 1]; i++) {
             mote_entry entries[MOTE_PLANES_MAXIMUM];
             int planes = 0;
-            mote_planes_of(writer, &writer->tensors[i], false, entries, &planes);
-            for (int plane = 0; plane < planes; plane++) {
-                json_object_set_new(map, entries[plane].name, json_string(slash ? slash + 1 : path));
+            failed |= mote_planes_of(writer, &writer->tensors[i], false, entries, &planes) != MOTE_OK;
+            for (int plane = 0; !failed && plane < planes; plane++) {
+                failed |= json_object_set_new(map, entries[plane].name, json_string(slash ? slash + 1 : path));
                 total += (json_int_t)entries[plane].bytes;
             }
         }
     }
     json_t *root = json_pack("{s:{s:I}, s:o}", "metadata", "total_size", total, "weight_map", map);
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+    char *text = failed ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_decref(root);
     mote_status status = text ? mote_output_create(writer->context, writer->path, &writer->output)
                               : mote_fail(writer->context, MOTE_ERROR_MEMORY, "out of memory: no room for the index");

@@ -1,0 +1,78 @@
+# mote: `make` builds, `make run` shows it at work, `make test` tests it. Each sets up what it needs.
+BUILD  ?= build
+PREFIX ?= /usr/local
+PYTHON ?= python3
+VENV   := $(BUILD)/venv
+CMAKE_FLAGS ?=
+
+.PHONY: all run test test-exhaustive bench fuzz sanitize format check-format python install clean
+
+all: $(BUILD)/.configured
+	cmake --build $(BUILD) -j
+
+$(BUILD)/.configured: CMakeLists.txt tests/CMakeLists.txt cmake/install.cmake
+	tools/setup.sh build
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
+	@touch $@
+
+run: all
+	$(BUILD)/mote info
+	@echo
+	mkdir -p $(BUILD)/run
+	$(BUILD)/examples/lorenz96 $(BUILD)/run/lorenz96.npy
+	@echo
+	$(BUILD)/mote cast $(BUILD)/run/lorenz96.npy --format all
+	@echo
+	$(BUILD)/mote cast $(BUILD)/run/lorenz96.npy $(BUILD)/run/lorenz96-mxfp4.safetensors --format mxfp4
+	$(BUILD)/mote inspect $(BUILD)/run/lorenz96-mxfp4.safetensors
+
+$(VENV)/.ready: tests/python/requirements.txt
+	tools/setup.sh test
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --requirement $<
+	@touch $@
+
+test: all $(VENV)/.ready
+	ctest --test-dir $(BUILD) --output-on-failure
+	MOTE_BUILD=$(abspath $(BUILD)) MOTE_LIBRARY=$(abspath $(BUILD))/libmote.so PYTHONPATH=python \
+		$(VENV)/bin/python -m pytest
+
+test-exhaustive: all
+	$(BUILD)/tests/exhaustive --all
+
+bench: all
+	$(BUILD)/mote bench quantize
+
+# The C tests under address and undefined-behaviour sanitizers, and the fuzz targets for FUZZ_SECONDS each.
+FUZZ_SECONDS ?= 20
+sanitize:
+	tools/setup.sh ci
+	cmake -S . -B $(BUILD)-sanitize -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DMOTE_SANITIZE=address,undefined -DMOTE_WARNINGS_AS_ERRORS=ON
+	cmake --build $(BUILD)-sanitize -j
+	ctest --test-dir $(BUILD)-sanitize --output-on-failure
+
+fuzz:
+	tools/setup.sh ci
+	cmake -S . -B $(BUILD)-fuzz -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DMOTE_SANITIZE=address,undefined -DMOTE_FUZZ=ON
+	cmake --build $(BUILD)-fuzz -j
+	tools/fuzz.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
+
+SOURCES = $(shell git ls-files '*.c' '*.h')
+format:
+	clang-format -i $(SOURCES)
+
+check-format:
+	clang-format --dry-run -Werror $(SOURCES)
+
+python:
+	tools/setup.sh build
+	$(PYTHON) -m pip install .
+
+install: all
+	cmake --install $(BUILD) --component library
+	cmake --install $(BUILD) --component program
+
+clean:
+	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fuzz

@@ -1,0 +1,23 @@
+# bash completion for mote
+_mote() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=""
+    local formats="fp32 bf16 fp16 mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4_e2m1 mxint8 nvfp4"
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        mapfile -t COMPREPLY < <(compgen -W "info cast inspect bench help --help --version" -- "$word")
+        return
+    fi
+    case "$before" in
+        --format|--to) mapfile -t COMPREPLY < <(compgen -W "$formats all" -- "$word"); return ;;
+        --rounding) mapfile -t COMPREPLY < <(compgen -W "nearest_even nearest_away toward_zero stochastic" -- "$word"); return ;;
+        --scale-rule) mapfile -t COMPREPLY < <(compgen -W "floor even ceil" -- "$word"); return ;;
+    esac
+    case "${COMP_WORDS[1]}" in
+        info) options="--json" ;;
+        cast) options="--format --to --axis --rounding --scale-rule --seed --include --exclude --json" ;;
+        inspect) options="--json" ;;
+        bench) options="quantize --format --threads --size --runs --json" ;;
+        help) options="info cast inspect bench" ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word"; compgen -f -- "$word")
+}
+complete -o filenames -F _mote mote

@@ -1,0 +1,27 @@
+"""mote, the MicroscOpic Tensor Engine: microscaling (MX) number formats for science.
+
+    >>> import numpy as np, mote
+    >>> x = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
+    >>> q = mote.quantize(x, "mxfp4")
+    >>> q.format, q.shape, q.nbytes
+    ('mxfp4_e2m1', (4, 64), 136)
+    >>> error = q.dequantize() - x
+"""
+
+from ._arrays import MXArray, formats, quantize
+from ._files import load, metadata, save
+from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
+
+__all__ = [
+    "MXArray",
+    "MoteError",
+    "MoteMemoryError",
+    "MoteOSError",
+    "MoteValueError",
+    "formats",
+    "load",
+    "metadata",
+    "quantize",
+    "save",
+]
+__version__ = _ffi.string(_lib.mote_version()).decode()

@@ -1,0 +1,320 @@
+/* The fault loop: allocation, open, read, write or rename number k fails (or a transfer is short), for k = 0, 1, 2 ...
+ * until none is left. Each time the cast must give the right result or one of the allowed errors; nothing may leak, no
+ * temporary file may stay, and an old output must be untouched unless the cast succeeded. */
+#include <dirent.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/context.h"
+#include "mote/mote.h"
+
+static struct {
+    long left; /* calls at the site until the fault; negative: never */
+    mote_fault_site site;
+    mote_fault kind;
+    bool fired;
+} armed;
+
+static long live, failures, runs;
+static char folder[256];
+
+static mote_fault hook(void *user, mote_fault_site site)
+{
+    (void)user;
+    if (site != armed.site || armed.left < 0 || armed.left-- > 0) {
+        return MOTE_FAULT_NONE;
+    }
+    armed.fired = true;
+    return armed.kind;
+}
+
+static void *count_allocate(void *user, size_t size, size_t alignment)
+{
+    (void)user;
+    void *pointer = NULL;
+    if (posix_memalign(&pointer, alignment, size) != 0) {
+        return NULL;
+    }
+    live++;
+    return pointer;
+}
+
+static void count_release(void *user, void *pointer)
+{
+    (void)user;
+    live--;
+    free(pointer);
+}
+
+/* jansson's memory counts and fails like mote's own. */
+static void *json_allocate(size_t size)
+{
+    void *pointer = hook(NULL, MOTE_FAULT_ALLOCATE) == MOTE_FAULT_NONE ? malloc(size) : NULL;
+    live += pointer != NULL;
+    return pointer;
+}
+
+static void json_release(void *pointer)
+{
+    live -= pointer != NULL;
+    free(pointer);
+}
+
+static void complain(const char *scenario, const char *what)
+{
+    printf("%s: site %d kind %d: %s\n", scenario, (int)armed.site, (int)armed.kind, what);
+    failures++;
+}
+
+static char *path_of(const char *name, char *path)
+{
+    snprintf(path, 512, "%s/%s", folder, name);
+    return path;
+}
+
+static int count_files(void)
+{
+    int count = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        count += e->d_name[0] != '.';
+    }
+    if (d) {
+        closedir(d);
+    }
+    return count;
+}
+
+static char *read_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    char *bytes = calloc(1, 1 << 20);
+    *size = file ? fread(bytes, 1, 1 << 20, file) : 0;
+    if (file) {
+        fclose(file);
+    }
+    return bytes;
+}
+
+/* One scenario: a cast of input to output. The expected bytes are those of an undisturbed run. */
+typedef struct scenario {
+    const char *input, *output;
+    mote_format format;
+} scenario;
+
+static mote_status run_cast(mote_context *context, const scenario *s)
+{
+    char input[512], output[512];
+    mote_cast_options options = {.format = s->format, .axis = -1};
+    return mote_cast_file(context, path_of(s->input, input), path_of(s->output, output), &options);
+}
+
+static void run_fault(mote_context *context, const scenario *s, const char *expected, size_t expected_size)
+{
+    char output[512];
+    size_t size;
+    path_of(s->output, output);
+    FILE *old = fopen(output, "wb");
+    fputs("old", old);
+    fclose(old);
+    long before = live;
+    int files = count_files();
+    armed.fired = false;
+    mote_status status = run_cast(context, s);
+    armed.left = -1;
+    runs++;
+    char *bytes = read_file(output, &size);
+    bool right = size == expected_size && memcmp(bytes, expected, size) == 0, untouched = size == 3 && memcmp(bytes, "old", 3) == 0;
+    free(bytes);
+    if (status == MOTE_OK && !right) {
+        complain(s->output, "said ok, but the output is wrong");
+    }
+    if (status != MOTE_OK && !untouched) {
+        complain(s->output, "failed, and the old output is gone");
+    }
+    if (status == MOTE_OK && armed.fired && armed.kind == MOTE_FAULT_FAIL) {
+        complain(s->output, "a failure was swallowed");
+    }
+    if (status != MOTE_OK && (!armed.fired || armed.kind == MOTE_FAULT_SHORT)) {
+        complain(s->output, mote_context_message(context));
+    }
+    if (status != MOTE_OK && status != MOTE_ERROR_MEMORY && status != MOTE_ERROR_IO && status != MOTE_ERROR_FILE) {
+        complain(s->output, "an error of the wrong kind");
+    }
+    if (live != before) {
+        complain(s->output, "memory leaked");
+    }
+    if (count_files() != files) {
+        complain(s->output, "a temporary file stayed");
+    }
+}
+
+static void run_scenario(mote_context *context, const scenario *s)
+{
+    char output[512];
+    size_t size;
+    armed.left = -1;
+    if (run_cast(context, s) != MOTE_OK) {
+        complain(s->output, mote_context_message(context));
+        return;
+    }
+    char *expected = read_file(path_of(s->output, output), &size);
+    for (int site = MOTE_FAULT_ALLOCATE; site <= MOTE_FAULT_RENAME; site++) {
+        for (int kind = MOTE_FAULT_SHORT; kind <= MOTE_FAULT_FAIL; kind++) {
+            bool transfer = site == MOTE_FAULT_READ || site == MOTE_FAULT_WRITE;
+            for (long k = 0; transfer || kind == MOTE_FAULT_FAIL; k++) {
+                armed.site = (mote_fault_site)site;
+                armed.kind = (mote_fault)kind;
+                armed.left = k;
+                run_fault(context, s, expected, size);
+                if (!armed.fired) {
+                    break;
+                }
+            }
+        }
+    }
+    free(expected);
+}
+
+/* A full disk as the system sees it: no file may grow beyond a limit. */
+static void full_disk(mote_context *context, const scenario *s)
+{
+    char output[512];
+    struct rlimit saved, small = {1000, 1000};
+    getrlimit(RLIMIT_FSIZE, &saved);
+    small.rlim_max = saved.rlim_max;
+    remove(path_of(s->output, output));
+    int files = count_files();
+    long before = live;
+    setrlimit(RLIMIT_FSIZE, &small);
+    mote_status status = run_cast(context, s);
+    setrlimit(RLIMIT_FSIZE, &saved);
+    runs++;
+    if (status != MOTE_ERROR_IO || count_files() != files || live != before) {
+        complain(s->output, "a full disk was not met with an I/O error that leaves nothing");
+    }
+}
+
+/* Inspecting: open, read and summarize each tensor. */
+static mote_status run_inspect(mote_context *context, const char *name)
+{
+    char path[512];
+    mote_file *file;
+    mote_status status = mote_file_open(context, path_of(name, path), &file);
+    for (size_t i = 0; status == MOTE_OK && i < mote_file_tensor_count(file); i++) {
+        const mote_tensor_info *info = mote_file_tensor(file, i);
+        mote_tensor tensor = {.elements = malloc(info->element_bytes + 1), .scales = malloc(info->scale_bytes + 1)};
+        mote_summary summary;
+        status = mote_file_read(file, i, &tensor);
+        status = status == MOTE_OK ? mote_summarize(context, &tensor, &summary) : status;
+        free(tensor.elements);
+        free(tensor.scales);
+    }
+    mote_file_close(file);
+    return status;
+}
+
+static void inspect_faults(mote_context *context, const char *name)
+{
+    for (int site = MOTE_FAULT_ALLOCATE; site <= MOTE_FAULT_READ; site++) {
+        for (long k = 0;; k++) {
+            long before = live;
+            armed.site = (mote_fault_site)site;
+            armed.kind = MOTE_FAULT_FAIL;
+            armed.left = k;
+            armed.fired = false;
+            mote_status status = run_inspect(context, name);
+            armed.left = -1;
+            runs++;
+            if ((status == MOTE_OK) == armed.fired || live != before) {
+                complain(name, status == MOTE_OK ? "a failure was swallowed" : mote_context_message(context));
+            }
+            if (!armed.fired) {
+                break;
+            }
+        }
+    }
+}
+
+/* The first input: a few tensors of different kinds. */
+static mote_status make_input(mote_context *context, const char *name)
+{
+    static float values[6 * 128];
+    static uint8_t elements[6 * 64], scales[6 * 8];
+    char path[512];
+    mote_writer *writer;
+    for (int i = 0; i < 6 * 128; i++) {
+        values[i] = (float)(i % 17) - 8.25f;
+    }
+    mote_tensor plain = {.layout = {MOTE_FP32, 2, 1, {6, 128}}, .elements = values, .tensor_scale = 1};
+    mote_tensor narrow = {.layout = {MOTE_NVFP4, 2, 1, {6, 128}}, .elements = elements, .scales = scales};
+    mote_tensor_info infos[] = {{.name = "a.weight", .layout = plain.layout}, {.name = "b.weight", .layout = narrow.layout}};
+    mote_metadata metadata = {"general.name", "a test", NULL, 0};
+    mote_status status = mote_quantize(context, values, NULL, NULL, &narrow);
+    status = status == MOTE_OK ? mote_writer_create(context, path_of(name, path), 2, infos, 1, &metadata, &writer) : status;
+    if (status == MOTE_OK) {
+        mote_writer_put(writer, &plain);
+        mote_writer_put(writer, &narrow);
+        status = mote_writer_finish(writer);
+    }
+    return status;
+}
+
+int main(void)
+{
+    static const scenario scenarios[] = {
+        {"in.safetensors", "out.safetensors", MOTE_MXFP6_E3M2}, {"in.safetensors", "out.gguf", MOTE_MXFP4_E2M1},
+        {"in.gguf", "out2.gguf", MOTE_BF16},                    {"in.safetensors", "out.safetensors.index.json", MOTE_MXINT8},
+        {"in.safetensors.index.json", "out3.safetensors", MOTE_FP32},
+#ifdef MOTE_WITH_LIBZIP
+        {"in.safetensors", "out.npz", MOTE_MXFP8_E4M3},         {"in.npz", "out4.safetensors", MOTE_MXFP8_E5M2},
+#endif
+    };
+    mote_allocator allocator = {count_allocate, count_release, NULL};
+    mote_context_options options = {.threads = 1, .allocator = &allocator};
+    mote_context *context;
+    char path[512];
+    snprintf(folder, sizeof folder, "/tmp/mote-fault-XXXXXX");
+    signal(SIGXFSZ, SIG_IGN);
+    json_set_alloc_funcs(json_allocate, json_release);
+    armed.left = -1;
+    if (!mkdtemp(folder) || mote_context_create(&options, &context, NULL, 0) != MOTE_OK) {
+        return 1;
+    }
+    static const char *const inputs[] = {"in.safetensors", "in.gguf", "in.safetensors.index.json",
+#ifdef MOTE_WITH_LIBZIP
+                                         "in.npz"
+#endif
+    };
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        if (make_input(context, inputs[i]) != MOTE_OK) {
+            complain(inputs[i], mote_context_message(context));
+        }
+    }
+    context->fault = hook;
+    for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
+        run_scenario(context, &scenarios[i]);
+        full_disk(context, &scenarios[i]);
+    }
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        inspect_faults(context, inputs[i]);
+    }
+    mote_context_destroy(context);
+    if (live != 0) {
+        complain("all", "memory leaked at the end");
+    }
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
+        remove(path_of(e->d_name, path));
+    }
+    closedir(d);
+    rmdir(folder);
+    printf("%ld passed, %ld failed\n", runs - failures, failures);
+    return failures != 0;
+}

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs every fuzz target from its kept corpus for some seconds each: fuzz.sh BUILD SECONDS
+set -eu
+build=$1
+seconds=$2
+for target in npy npz safetensors shards gguf; do
+    work=$(mktemp -d)
+    echo "fuzz $target: $seconds s"
+    "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -timeout=10 \
+        -print_final_stats=0 -verbosity=0 -artifact_prefix="$work/" "$work" "tests/fuzz/corpus/$target" ||
+        { echo "fuzz $target FAILED; the input is in $work" >&2; exit 1; }
+    rm -rf "$work"
+done
