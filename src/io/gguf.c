@@ -209,6 +209,9 @@ static void take_tensor(reader *r, mote_tensor_info *info, place *p)
     mote_layout_sizes sizes;
     info->layout.format = p->type->format;
     r->status = mote_layout_measure(context, &info->layout, &sizes);
+    if (r->status != MOTE_OK) {
+        r->status = mote_bad_file(r->file, "tensor '%.100s' claims a shape larger than the address space", info->name);
+    }
     size_t row = rank ? info->layout.shape[rank - 1] : 1;
     if (r->status == MOTE_OK && row % p->type->values) {
         r->status = mote_bad_file(r->file, "tensor '%.100s': rows of %zu are not whole blocks of %u", info->name, row,

@@ -5,13 +5,13 @@
  * spool file beside the output first. Archives are stored uncompressed and without times: the same tensors
  * give the same bytes. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
 
 #include "io/format.h"
+#include "io/json.h"
 
 enum { DEFLATE_MOST = 1032, SLACK = 1024 }; /* deflate's best ratio: 258 bytes from 2 bits */
 static const char metadata_name[] = "__metadata__";
@@ -253,16 +253,16 @@ static mote_status put_metadata(mote_writer *writer)
     for (size_t i = 0; i < count; i++) {
         failed |= json_object_set_new(root, metadata[i].key, json_string(metadata[i].text));
     }
-    char *text = failed ? NULL : json_dumps(root, 0);
-    json_decref(root);
-    if (!text) {
+    if (failed) {
+        json_decref(root);
         return mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: no room for the metadata, or it is not UTF-8",
                          writer->path);
     }
-    mote_entry entry = {.name = metadata_name, .format = MOTE_UINT8, .rank = 1, .bytes = strlen(text)};
+    mote_entry entry = {.name = metadata_name, .format = MOTE_UINT8, .rank = 1};
+    char *text = mote_json_text(writer->context, root, 0, &entry.bytes);
     entry.shape[0] = entry.bytes;
-    status = spool_member(writer, &entry, text);
-    free(text);
+    status = text ? spool_member(writer, &entry, text) : MOTE_ERROR_MEMORY;
+    mote_release(writer->context, text);
     return status;
 }
 
@@ -282,7 +282,8 @@ static mote_status build_archive(mote_writer *writer, const char *path)
     const spool *s = writer->state;
     int code;
     zip_t *archive = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
-    if (!archive || mote_fault_check(writer->context, MOTE_FAULT_WRITE) != MOTE_FAULT_NONE) {
+    bool failed = mote_fault_check(writer->context, MOTE_FAULT_WRITE) == MOTE_FAULT_FAIL;
+    if (!archive || failed) {
         return zip_failure(writer, archive, "create");
     }
     for (size_t i = 0; i < s->count; i++) {

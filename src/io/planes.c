@@ -189,8 +189,8 @@ static mote_status group_by_record(mote_file *file, const name_index *names, int
     size_t length = strlen(name);
     mote_layout_sizes sizes;
     mote_status status = parse_record(file, name, record, layout);
-    if (status == MOTE_OK) {
-        status = mote_layout_measure(file->context, layout, &sizes);
+    if (status == MOTE_OK && mote_layout_measure(file->context, layout, &sizes) != MOTE_OK) {
+        status = mote_bad_file(file, "metadata '%s%s': shape and axis make no tensor", record_prefix, name);
     }
     if (status != MOTE_OK) {
         return status;
@@ -279,8 +279,8 @@ static mote_status make_tensors(mote_file *file, const group *groups)
             info->name = mote_arena_string(file->context, &file->arena, entry->name, g->name_length);
             status = info->name ? MOTE_OK : MOTE_ERROR_MEMORY;
         }
-        if (status == MOTE_OK) {
-            status = mote_layout_measure(file->context, &info->layout, &sizes);
+        if (status == MOTE_OK && mote_layout_measure(file->context, &info->layout, &sizes) != MOTE_OK) {
+            status = mote_bad_file(file, "tensor '%.100s' claims a shape larger than the address space", info->name);
         }
         if (status != MOTE_OK) {
             return status;

@@ -2,11 +2,11 @@
  * Source: the safetensors README ("Format") and its reference implementation's checks. */
 #include "io/safetensors.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "formats/layout.h"
+#include "io/json.h"
 
 static const struct {
     const char *dtype;
@@ -300,23 +300,21 @@ mote_status mote_safetensors_begin(mote_writer *writer, const char *path, size_t
     }
     json_decref(texts);
     status = status == MOTE_OK ? build_header(writer, first, count, root) : status;
-    char *text = status == MOTE_OK ? json_dumps(root, JSON_COMPACT) : NULL;
+    size_t length;
+    char *text = status == MOTE_OK ? mote_json_text(context, json_incref(root), JSON_COMPACT, &length) : NULL;
     json_decref(root);
-    if (status == MOTE_OK && !text) {
-        status = mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: no room for the header of %s", path);
-    }
     if (status == MOTE_OK) {
-        status = mote_output_create(context, path, &writer->output);
+        status = text ? mote_output_create(context, path, &writer->output) : MOTE_ERROR_MEMORY;
     }
     if (status == MOTE_OK) {
         uint8_t length_bytes[LENGTH_BYTES];
-        size_t length = strlen(text), padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
+        size_t padding = (LENGTH_BYTES - length % LENGTH_BYTES) % LENGTH_BYTES;
         mote_store_little_endian(length_bytes, LENGTH_BYTES, length + padding);
         status = mote_output_write(&writer->output, length_bytes, LENGTH_BYTES);
         status = status == MOTE_OK ? mote_output_write(&writer->output, text, length) : status;
         status = status == MOTE_OK ? mote_output_write(&writer->output, "        ", padding) : status;
     }
-    free(text);
+    mote_release(context, text);
     return status;
 }
 

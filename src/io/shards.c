@@ -1,10 +1,9 @@
 /* A model in several safetensors files with an index: {"metadata": {"total_size": N}, "weight_map": {"tensor":
  * "file", ...}}, as Hugging Face's libraries write it. */
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "io/json.h"
 #include "io/safetensors.h"
 
 enum { SHARDS_MAXIMUM = 4096, INDEX_MAXIMUM = 100000000 };
@@ -249,14 +248,17 @@ static mote_status write_index(mote_writer *writer, const shards *s)
             }
         }
     }
+    if (failed) {
+        json_decref(map);
+        return mote_fail(writer->context, MOTE_ERROR_MEMORY, "out of memory: no room for the index");
+    }
+    size_t length;
     json_t *root = json_pack("{s:{s:I}, s:o}", "metadata", "total_size", total, "weight_map", map);
-    char *text = failed ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
-    json_decref(root);
-    mote_status status = text ? mote_output_create(writer->context, writer->path, &writer->output)
-                              : mote_fail(writer->context, MOTE_ERROR_MEMORY, "out of memory: no room for the index");
-    status = status == MOTE_OK ? mote_output_write(&writer->output, text, strlen(text)) : status;
+    char *text = mote_json_text(writer->context, root, JSON_INDENT(2) | JSON_SORT_KEYS, &length);
+    mote_status status = text ? mote_output_create(writer->context, writer->path, &writer->output) : MOTE_ERROR_MEMORY;
+    status = status == MOTE_OK ? mote_output_write(&writer->output, text, length) : status;
     status = status == MOTE_OK ? mote_output_write(&writer->output, "\n", 1) : status;
-    free(text);
+    mote_release(writer->context, text);
     return status;
 }
 

@@ -68,7 +68,8 @@ static void safetensors(const char *header, size_t data, const char *part)
 static void hostile_safetensors(void **state)
 {
     (void)state;
-    safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1152921504606846976],\"data_offsets\":[0,4]}}", 4, "do not fit");
+    safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1152921504606846976],\"data_offsets\":[0,4]}}", 4, "64 bits");
+    safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1073741824],\"data_offsets\":[0,4]}}", 4, "do not fit");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4, "64 bits");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "truncated");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "trailing");
@@ -95,7 +96,7 @@ static void hostile_safetensors(void **state)
     size_t used = (size_t)snprintf(nested, sizeof nested, "{\"a\":");
     memset(nested + used, '[', 30000);
     safetensors(nested, 0, "depth");
-    static const uint8_t huge[] = {0xFF, 0xFF, 0xFF, 0x05, 0, 0, 0, 0, '{', '}'};
+    static const uint8_t huge[] = {0, 0, 0, 0x05, 0, 0, 0, 0, '{', '}'};
     write_bytes("long.safetensors", huge, sizeof huge);
     refused("long.safetensors", MOTE_ERROR_FILE, "header claims");
     write_bytes("nothing.safetensors", "", 0);
@@ -189,7 +190,7 @@ static void hostile_gguf(void **state)
     gguf_refused(&b, MOTE_ERROR_FILE, "hostile");
     begin_gguf(&b, 1, 0);
     put_tensor(&b, "a", UINT64_C(1) << 60, 0, 0);
-    gguf_refused(&b, MOTE_ERROR_SHAPE, "address space");
+    gguf_refused(&b, MOTE_ERROR_FILE, "address space");
     begin_gguf(&b, 1, 0);
     put_tensor(&b, "a", 1 << 20, 0, 0);
     gguf_refused(&b, MOTE_ERROR_FILE, "truncated");
