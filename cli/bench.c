@@ -159,11 +159,11 @@ static void report(const bench_arguments *a, const workload *w, const char *wher
     const char *format = mote_format_get(t->layout.format)->name, *axis = t->layout.axis == 1 ? "last" : "first";
     const char *direction = w->back ? "dequantize" : "quantize";
     if (a->json) {
-        json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:s}", "direction", direction, "format", format,
-                                "axis", axis, "where", where, "threads", threads, "gb_per_second", fp32 / seconds * 1e-9,
-                                "memcpy_gb_per_second", fp32 / copy_seconds * 1e-9, "ratio_to_copy", ratio,
-                                "ratio_to_portable_c", fp32 / seconds / c, "cpu",
-                                mote_cpu_level_name(mote_context_cpu(w->contexts[0])));
+        json_t *row =
+            json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:s}", "direction", direction, "format", format,
+                      "axis", axis, "where", where, "threads", threads, "gb_per_second", fp32 / seconds * 1e-9,
+                      "memcpy_gb_per_second", fp32 / copy_seconds * 1e-9, "ratio_to_copy", ratio, "ratio_to_portable_c",
+                      fp32 / seconds / c, "cpu", mote_cpu_level_name(mote_context_cpu(w->contexts[0])));
         json_dumpf(row, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(row);
@@ -263,9 +263,10 @@ static bool parse_threads(const char *text, bench_arguments *a)
 
 static bool parse(int argc, char **argv, bench_arguments *a)
 {
-    static const struct option options[] = {{"format", required_argument, NULL, 'f'}, {"threads", required_argument, NULL, 't'},
-                                            {"size", required_argument, NULL, 's'},   {"runs", required_argument, NULL, 'r'},
-                                            {"json", no_argument, NULL, 'j'},         {0}};
+    static const struct option options[] = {
+        {"format", required_argument, NULL, 'f'}, {"threads", required_argument, NULL, 't'},
+        {"size", required_argument, NULL, 's'},   {"runs", required_argument, NULL, 'r'},
+        {"json", no_argument, NULL, 'j'},         {0}};
     long number;
     bool ok = true;
     int option;

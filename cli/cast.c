@@ -51,10 +51,7 @@ typedef struct cast_table {
     bool heading;
 } cast_table;
 
-static double share(size_t part, const mote_error *e)
-{
-    return e->count ? 100.0 * (double)part / (double)e->count : 0;
-}
+static double share(size_t part, const mote_error *e) { return e->count ? 100.0 * (double)part / (double)e->count : 0; }
 
 static void print_losses(const mote_error *e)
 {
@@ -96,10 +93,10 @@ static void row_json(const mote_cast_progress *p, double before, double after)
     for (int d = 0; d < p->input->layout.rank; d++) {
         json_array_append_new(shape, json_integer((json_int_t)p->input->layout.shape[d]));
     }
-    json_t *row = json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:b}", "tensor", p->input->name, "shape", shape, "from",
-                            mote_format_get(p->input->layout.format)->name, "to",
-                            mote_format_get(p->output->layout.format)->name, "bytes_before", (json_int_t)before,
-                            "bytes_after", (json_int_t)after, "converted", p->converted);
+    json_t *row =
+        json_pack("{s:s, s:o, s:s, s:s, s:I, s:I, s:b}", "tensor", p->input->name, "shape", shape, "from",
+                  mote_format_get(p->input->layout.format)->name, "to", mote_format_get(p->output->layout.format)->name,
+                  "bytes_before", (json_int_t)before, "bytes_after", (json_int_t)after, "converted", p->converted);
     if (p->converted) {
         json_t *losses = losses_json(&p->error);
         json_object_update(row, losses);
@@ -111,7 +108,8 @@ static void row_json(const mote_cast_progress *p, double before, double after)
 static void row_text(const mote_cast_progress *p, double before, double after)
 {
     char name[64], shape[128], formats[64], text[2][32];
-    const char *from = mote_format_get(p->input->layout.format)->name, *to = mote_format_get(p->output->layout.format)->name;
+    const char *from = mote_format_get(p->input->layout.format)->name,
+               *to = mote_format_get(p->output->layout.format)->name;
     snprintf(formats, sizeof formats, p->converted ? "%s > %s" : "%s", from, to);
     printf("%-*s %-18s %-23s %9s %9s", NAME_WIDTH, cli_fit(p->input->name, NAME_WIDTH, name, sizeof name),
            cli_shape(&p->input->layout, shape, sizeof shape), formats, cli_bytes(before, text[0], sizeof text[0]),
@@ -190,7 +188,10 @@ static void print_total(const cast_table *table, double seconds)
     }
     snprintf(what, sizeof what, "total: %zu converted, %zu unchanged", table->converted, table->carried);
     printf("%-*s %-5.2fx smaller, %.1f s%*s %9s %9s", NAME_WIDTH + 1, what, ratio, seconds,
-           seconds < 9.95 ? 22 : seconds < 99.95 ? 21 : 20, "", cli_bytes(table->bytes_before, text[0], sizeof text[0]),
+           seconds < 9.95    ? 22
+           : seconds < 99.95 ? 21
+                             : 20,
+           "", cli_bytes(table->bytes_before, text[0], sizeof text[0]),
            cli_bytes(table->bytes_after, text[1], sizeof text[1]));
     print_losses(&table->error);
 }
@@ -206,7 +207,8 @@ static bool parse_names(cast_arguments *a, const char *rounding, const char *rul
     }
     if (r == MOTE_ROUNDING_COUNT) {
         cli_complain(CLI_USAGE, "cast",
-                     "--rounding: expected nearest_even, nearest_away, toward_zero or stochastic, found '%s'", rounding);
+                     "--rounding: expected nearest_even, nearest_away, toward_zero or stochastic, found '%s'",
+                     rounding);
         return false;
     }
     if (s == MOTE_SCALE_RULE_COUNT) {
@@ -245,12 +247,16 @@ static bool parse_seed(const char *text, uint64_t *seed)
 
 static bool parse(int argc, char **argv, cast_arguments *a)
 {
-    static const struct option options[] = {
-        {"format", required_argument, NULL, 'f'},     {"to", required_argument, NULL, 'f'},
-        {"axis", required_argument, NULL, 'a'},       {"rounding", required_argument, NULL, 'r'},
-        {"scale-rule", required_argument, NULL, 's'}, {"seed", required_argument, NULL, 'n'},
-        {"include", required_argument, NULL, 'i'},    {"exclude", required_argument, NULL, 'e'},
-        {"json", no_argument, NULL, 'j'},             {0}};
+    static const struct option options[] = {{"format", required_argument, NULL, 'f'},
+                                            {"to", required_argument, NULL, 'f'},
+                                            {"axis", required_argument, NULL, 'a'},
+                                            {"rounding", required_argument, NULL, 'r'},
+                                            {"scale-rule", required_argument, NULL, 's'},
+                                            {"seed", required_argument, NULL, 'n'},
+                                            {"include", required_argument, NULL, 'i'},
+                                            {"exclude", required_argument, NULL, 'e'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {0}};
     const char *rounding = "nearest_even", *rule = "floor";
     long axis = -1;
     bool ok = true;

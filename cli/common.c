@@ -86,10 +86,12 @@ int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FOR
         size_t length = comma ? (size_t)(comma - text) : strlen(text);
         snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), text);
         mote_format format = mote_format_find(name);
-        if (format == MOTE_FORMAT_COUNT || mote_format_get(format)->kind != MOTE_KIND_TARGET || count == MOTE_FORMAT_COUNT) {
+        if (format == MOTE_FORMAT_COUNT || mote_format_get(format)->kind != MOTE_KIND_TARGET ||
+            count == MOTE_FORMAT_COUNT) {
             cli_complain(CLI_USAGE, verb,
                          "unknown format '%s'; known: fp32 bf16 fp16 mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 "
-                         "mxfp4_e2m1 mxint8 nvfp4 (and mxfp8, mxfp6, mxfp4 for short)", name);
+                         "mxfp4_e2m1 mxint8 nvfp4 (and mxfp8, mxfp6, mxfp4 for short)",
+                         name);
             return 0;
         }
         formats[count++] = format;

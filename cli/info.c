@@ -30,12 +30,12 @@ static void print_json(const mote_machine *m, mote_context *context)
         json_array_append_new(caches, json_integer((json_int_t)m->cache_bytes[i]));
     }
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:o, s:o, s:o}", "processor", m->processor, "architecture",
-        m->architecture, "system", m->system, "compiler", m->compiler, "features", m->features, "cpu_used",
-        mote_cpu_level_name(mote_context_cpu(context)), "cpu_best", mote_cpu_level_name(mote_cpu_best()), "processors",
-        m->processors, "threads", mote_context_threads(context), "memory_bytes", (json_int_t)m->memory_bytes,
-        "memory_available_bytes", (json_int_t)m->memory_available_bytes, "cache_bytes", caches, "meters", meters,
-        "libraries", libraries);
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:o, s:o, s:o}", "processor", m->processor,
+        "architecture", m->architecture, "system", m->system, "compiler", m->compiler, "features", m->features,
+        "cpu_used", mote_cpu_level_name(mote_context_cpu(context)), "cpu_best", mote_cpu_level_name(mote_cpu_best()),
+        "processors", m->processors, "threads", mote_context_threads(context), "memory_bytes",
+        (json_int_t)m->memory_bytes, "memory_available_bytes", (json_int_t)m->memory_available_bytes, "cache_bytes",
+        caches, "meters", meters, "libraries", libraries);
     json_dumpf(root, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(root);

@@ -10,7 +10,8 @@
 
 const char cli_inspect_help[] =
     "usage: mote inspect FILE [--json]\n\n"
-    "Shows what is in a tensor file (.npy, .npz, .safetensors, a sharded index, GGUF): metadata, then each tensor with\n"
+    "Shows what is in a tensor file (.npy, .npz, .safetensors, a sharded index, GGUF): metadata, then each tensor "
+    "with\n"
     "shape, format, bytes, range, zeros and values that are not finite, and two small histograms: magnitudes by\n"
     "powers of two, and block scales.\n\n"
     "  --json   one JSON object with everything, histograms as [exponent, count]\n\n"
@@ -60,10 +61,7 @@ static void print_histogram(const char *title, const size_t *bins, const char *u
     putchar('\n');
 }
 
-static bool scales_are_powers(mote_format format)
-{
-    return format != MOTE_NVFP4;
-}
+static bool scales_are_powers(mote_format format) { return format != MOTE_NVFP4; }
 
 static void print_tensor(const mote_tensor_info *info, const mote_summary *s)
 {
@@ -131,7 +129,8 @@ static json_t *tensor_json(const mote_tensor_info *info, const mote_summary *s)
         }
         json_object_set_new(row, "magnitudes", histogram_json(s->magnitudes, 127));
         if (traits->scale_bytes == 1) {
-            json_object_set_new(row, "scales", histogram_json(s->scales, scales_are_powers(info->layout.format) ? 127 : 0));
+            json_object_set_new(row, "scales",
+                                histogram_json(s->scales, scales_are_powers(info->layout.format) ? 127 : 0));
         }
     }
     return row;
@@ -145,7 +144,8 @@ static void print_metadata(const mote_file *file)
         if (strncmp(m->key, "mote:", 5) != 0) {
             size_t length = strcspn(m->text, "\n");
             bool cut = length > VALUE_WIDTH || m->text[length];
-            printf("  %s: %.*s%s\n", m->key, (int)(length < VALUE_WIDTH ? length : VALUE_WIDTH), m->text, cut ? " ..." : "");
+            printf("  %s: %.*s%s\n", m->key, (int)(length < VALUE_WIDTH ? length : VALUE_WIDTH), m->text,
+                   cut ? " ..." : "");
         }
     }
 }
@@ -201,8 +201,8 @@ static mote_status show(mote_context *context, mote_file *file, const char *path
             const mote_metadata *m = mote_file_metadata(file, i);
             json_object_set_new(metadata, m->key, json_string(m->text));
         }
-        json_t *root = json_pack("{s:s, s:s, s:O, s:O}", "file", path, "format", mote_file_format(file), "metadata", metadata,
-                                 "tensors", list);
+        json_t *root = json_pack("{s:s, s:s, s:O, s:O}", "file", path, "format", mote_file_format(file), "metadata",
+                                 metadata, "tensors", list);
         json_dumpf(root, stdout, JSON_INDENT(2));
         putchar('\n');
         json_decref(root);
@@ -236,7 +236,8 @@ int cli_inspect(int argc, char **argv)
     mote_status status = mote_file_open(context, argv[optind], &file);
     status = status == MOTE_OK ? show(context, file, argv[optind], json) : status;
     mote_file_close(file);
-    int result = status == MOTE_OK ? CLI_DONE : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
+    int result =
+        status == MOTE_OK ? CLI_DONE : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
     mote_context_destroy(context);
     return result;
 }

@@ -18,8 +18,10 @@ enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 static void usage(FILE *to)
 {
-    fprintf(to, "mote %s, the MicroscOpic Tensor Engine: science in microscaling number formats.\n\n"
-                "usage: mote VERB ...\n\n", mote_version());
+    fprintf(to,
+            "mote %s, the MicroscOpic Tensor Engine: science in microscaling number formats.\n\n"
+            "usage: mote VERB ...\n\n",
+            mote_version());
     for (int i = 0; i < VERBS; i++) {
         fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
     }

@@ -34,10 +34,7 @@ static element_type element_of(mote_format format)
     }
 }
 
-static bool is_int8(mote_format format)
-{
-    return format == MOTE_MXINT8;
-}
+static bool is_int8(mote_format format) { return format == MOTE_MXINT8; }
 
 /* Value of a code without its sign; monotonic in the code up to the largest. */
 static double magnitude_value(mote_format format, unsigned code)
@@ -214,10 +211,7 @@ unsigned ref_narrow(mote_format format, float x, mote_rounding rounding, uint32_
     return sign | (isinf(x) || rounding != MOTE_TOWARD_ZERO ? infinity : infinity - 1);
 }
 
-float ref_widen(mote_format format, unsigned code)
-{
-    return (float)ref_element_value(format, code);
-}
+float ref_widen(mote_format format, unsigned code) { return (float)ref_element_value(format, code); }
 
 uint32_t ref_philox(uint64_t seed, uint64_t index)
 {

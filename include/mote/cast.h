@@ -14,7 +14,7 @@ extern "C" {
 /* What is known when a tensor is begun (done false) and when it has been written (done true). */
 typedef struct mote_cast_progress {
     const mote_tensor_info *input, *output;
-    size_t index, count;           /* this tensor and all */
+    size_t index, count;              /* this tensor and all */
     uint64_t bytes_done, bytes_total; /* of input */
     bool done;
     bool converted;   /* false: carried unchanged */

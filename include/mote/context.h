@@ -44,8 +44,8 @@ typedef struct mote_context_options {
 /* Creates a context. options may be NULL (all defaults). On success *context is owned by the caller
  * (mote_context_destroy). On failure *context is NULL and message (message_size bytes, may be NULL)
  * receives the reason: an unknown or unavailable instruction-set level, a bad thread count, no memory. */
-MOTE_API mote_status mote_context_create(const mote_context_options *options, mote_context **context,
-                                         char *message, size_t message_size);
+MOTE_API mote_status mote_context_create(const mote_context_options *options, mote_context **context, char *message,
+                                         size_t message_size);
 
 /* Destroys a context; NULL is allowed. Files opened with it must have been closed. */
 MOTE_API void mote_context_destroy(mote_context *context);

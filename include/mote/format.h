@@ -51,27 +51,27 @@ typedef enum mote_format {
 } mote_format;
 
 typedef enum mote_format_kind {
-    MOTE_KIND_TARGET = 0,  /* mote_quantize() can make it, mote_dequantize() reads it */
-    MOTE_KIND_SOURCE = 1,  /* mote_dequantize() reads it */
-    MOTE_KIND_CARRIED = 2  /* integers and the like: bytes only */
+    MOTE_KIND_TARGET = 0, /* mote_quantize() can make it, mote_dequantize() reads it */
+    MOTE_KIND_SOURCE = 1, /* mote_dequantize() reads it */
+    MOTE_KIND_CARRIED = 2 /* integers and the like: bytes only */
 } mote_format_kind;
 
 /* One row of the traits table. */
 typedef struct mote_format_traits {
-    const char *name;       /* "mxfp4_e2m1" */
-    const char *summary;    /* one line for people */
+    const char *name;    /* "mxfp4_e2m1" */
+    const char *summary; /* one line for people */
     mote_format_kind kind;
-    int element_bits;       /* bits of one element as stored */
-    int block_length;       /* elements that share a scale; 1: no scale */
-    int block_bytes;        /* bytes of one block in the element plane; 0 where block_length is 1 */
-    int scale_bytes;        /* bytes of one block scale; 0 where block_length is 1 */
-    int exponent_bits;      /* of the element; 0 for integers */
-    int mantissa_bits;      /* of the element, without the implied one; mxint8: 6 fraction bits */
-    int maximum_exponent;   /* exponent of the largest element: OCP's emax */
-    int minimum_exponent;   /* exponent of the smallest normal element */
-    double largest;         /* largest finite element; 0 for carried formats */
-    double smallest;        /* smallest element above zero; 0 for carried formats */
-    double bits_per_value;  /* storage with its share of the block scale */
+    int element_bits;      /* bits of one element as stored */
+    int block_length;      /* elements that share a scale; 1: no scale */
+    int block_bytes;       /* bytes of one block in the element plane; 0 where block_length is 1 */
+    int scale_bytes;       /* bytes of one block scale; 0 where block_length is 1 */
+    int exponent_bits;     /* of the element; 0 for integers */
+    int mantissa_bits;     /* of the element, without the implied one; mxint8: 6 fraction bits */
+    int maximum_exponent;  /* exponent of the largest element: OCP's emax */
+    int minimum_exponent;  /* exponent of the smallest normal element */
+    double largest;        /* largest finite element; 0 for carried formats */
+    double smallest;       /* smallest element above zero; 0 for carried formats */
+    double bits_per_value; /* storage with its share of the block scale */
 } mote_format_traits;
 
 /* The row of a format; NULL if out of range. Static storage. */
@@ -108,17 +108,16 @@ typedef struct mote_layout {
 } mote_layout;
 
 typedef struct mote_layout_sizes {
-    size_t count;           /* values */
-    size_t lines;           /* lines along axis */
+    size_t count; /* values */
+    size_t lines; /* lines along axis */
     size_t blocks_per_line;
-    size_t element_bytes;   /* bytes of the element plane */
-    size_t scale_bytes;     /* bytes of the scale plane; 0 for formats without blocks */
+    size_t element_bytes; /* bytes of the element plane */
+    size_t scale_bytes;   /* bytes of the scale plane; 0 for formats without blocks */
 } mote_layout_sizes;
 
 /* Checks a layout and computes its sizes, every product checked for overflow.
  * Errors: MOTE_ERROR_ARGUMENT (unknown format), MOTE_ERROR_SHAPE (rank, axis, too large). */
-MOTE_API mote_status mote_layout_measure(mote_context *context, const mote_layout *layout,
-                                         mote_layout_sizes *sizes);
+MOTE_API mote_status mote_layout_measure(mote_context *context, const mote_layout *layout, mote_layout_sizes *sizes);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ enum { MOTE_MACHINE_TEXT = 256, MOTE_MACHINE_CACHES = 3, MOTE_METERS_MAXIMUM = 8
 
 /* A way to measure joules, or the reason why it cannot be used here. */
 typedef struct mote_meter {
-    char name[64];             /* "powercap (RAPL)" */
+    char name[64]; /* "powercap (RAPL)" */
     bool available;
     char detail[MOTE_MACHINE_TEXT]; /* what it covers, or why not and what would help */
 } mote_meter;
@@ -29,8 +29,8 @@ typedef struct mote_machine {
     char architecture[64];
     char system[MOTE_MACHINE_TEXT];
     char compiler[MOTE_MACHINE_TEXT];
-    char features[MOTE_MACHINE_TEXT]; /* instruction sets that are present and usable, space separated */
-    int processors;                   /* that this process may use */
+    char features[MOTE_MACHINE_TEXT];              /* instruction sets that are present and usable, space separated */
+    int processors;                                /* that this process may use */
     uint64_t memory_bytes, memory_available_bytes; /* 0: unknown; limits of a control group count */
     uint64_t cache_bytes[MOTE_MACHINE_CACHES];     /* data caches, level 1 first; 0: unknown */
     int meter_count, library_count;

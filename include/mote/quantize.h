@@ -88,15 +88,15 @@ MOTE_API mote_status mote_codes_pack(mote_context *context, const uint8_t *codes
 
 /* What a conversion lost. Sums run over finite x in FP64. */
 typedef struct mote_error {
-    size_t count;             /* values */
-    size_t nonfinite;         /* values of x that are NaN or infinite */
-    size_t poisoned;          /* finite values of x that share a block with one, and so became NaN */
-    size_t saturated;         /* finite, larger than the largest element times the block's scale */
-    size_t flushed;           /* not zero in x, zero in the tensor */
-    double signal;            /* sum of x^2 */
-    double noise;             /* sum of (x - q)^2 */
-    double maximum_relative;  /* largest |x - q| / |x|, x not zero */
-    double maximum_absolute;  /* largest |x - q| */
+    size_t count;            /* values */
+    size_t nonfinite;        /* values of x that are NaN or infinite */
+    size_t poisoned;         /* finite values of x that share a block with one, and so became NaN */
+    size_t saturated;        /* finite, larger than the largest element times the block's scale */
+    size_t flushed;          /* not zero in x, zero in the tensor */
+    double signal;           /* sum of x^2 */
+    double noise;            /* sum of (x - q)^2 */
+    double maximum_relative; /* largest |x - q| / |x|, x not zero */
+    double maximum_absolute; /* largest |x - q| */
 } mote_error;
 
 /* Compares x with tensor, adding to *error (zero it first; several tensors may share one).
@@ -112,8 +112,8 @@ enum { MOTE_SUMMARY_BINS = 256 };
 /* What a tensor's values look like. */
 typedef struct mote_summary {
     size_t count, zeros, nonfinite;
-    float minimum, maximum;              /* of finite values; +inf, -inf if there are none */
-    double sum, sum_squares;             /* of finite values */
+    float minimum, maximum;               /* of finite values; +inf, -inf if there are none */
+    double sum, sum_squares;              /* of finite values */
     size_t magnitudes[MOTE_SUMMARY_BINS]; /* by exponent: bin b holds 2^(b-127) <= |x| < 2^(b-126), x not zero */
     size_t scales[MOTE_SUMMARY_BINS];     /* block scales by their byte; zeros for formats without */
 } mote_summary;

@@ -12,8 +12,7 @@ void *mote_allocate(mote_context *context, size_t size)
 {
     size_t padded;
     void *pointer = NULL;
-    if (mote_fault_check(context, MOTE_FAULT_ALLOCATE) == MOTE_FAULT_NONE &&
-        mote_size_add(size, 1, &padded)) {
+    if (mote_fault_check(context, MOTE_FAULT_ALLOCATE) == MOTE_FAULT_NONE && mote_size_add(size, 1, &padded)) {
         pointer = context->allocator.allocate(context->allocator.user, padded, ALIGNMENT);
     }
     if (!pointer) {
@@ -26,8 +25,7 @@ void *mote_allocate_array(mote_context *context, size_t count, size_t item_size)
 {
     size_t size;
     if (!mote_size_multiply(count, item_size, &size)) {
-        mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: %zu items of %zu bytes were asked for", count,
-                  item_size);
+        mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: %zu items of %zu bytes were asked for", count, item_size);
         return NULL;
     }
     return mote_allocate(context, size);

@@ -54,20 +54,11 @@ static inline bool mote_size_multiply(size_t a, size_t b, size_t *result)
     return !__builtin_mul_overflow(a, b, result);
 }
 
-static inline bool mote_size_add(size_t a, size_t b, size_t *result)
-{
-    return !__builtin_add_overflow(a, b, result);
-}
+static inline bool mote_size_add(size_t a, size_t b, size_t *result) { return !__builtin_add_overflow(a, b, result); }
 
-static inline size_t mote_size_min(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
+static inline size_t mote_size_min(size_t a, size_t b) { return a < b ? a : b; }
 
 /* ceil(a / b) without overflow; b > 0. */
-static inline size_t mote_size_divide_up(size_t a, size_t b)
-{
-    return a / b + (a % b != 0);
-}
+static inline size_t mote_size_divide_up(size_t a, size_t b) { return a / b + (a % b != 0); }
 
 #endif

@@ -28,17 +28,8 @@ mote_status mote_fail(mote_context *context, mote_status status, const char *for
     return status;
 }
 
-const char *mote_context_message(const mote_context *context)
-{
-    return context->message;
-}
+const char *mote_context_message(const mote_context *context) { return context->message; }
 
-int mote_context_threads(const mote_context *context)
-{
-    return context->threads;
-}
+int mote_context_threads(const mote_context *context) { return context->threads; }
 
-mote_cpu_level mote_context_cpu(const mote_context *context)
-{
-    return context->cpu;
-}
+mote_cpu_level mote_context_cpu(const mote_context *context) { return context->cpu; }

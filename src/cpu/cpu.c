@@ -39,9 +39,9 @@ typedef struct feature {
 } feature;
 
 enum {
-    STATE_AVX = 0x6,       /* XMM and YMM */
-    STATE_AVX512 = 0xE6,   /* ... and opmask, upper ZMM, high ZMM */
-    STATE_AMX = 0x60000,   /* tile configuration and data */
+    STATE_AVX = 0x6,     /* XMM and YMM */
+    STATE_AVX512 = 0xE6, /* ... and opmask, upper ZMM, high ZMM */
+    STATE_AMX = 0x60000, /* tile configuration and data */
     LISTED = MOTE_CPU_LEVEL_COUNT
 };
 
@@ -119,8 +119,7 @@ void mote_cpu_model(char *text, size_t size)
 {
     uint32_t brand[13] = {0};
     for (uint32_t i = 0; i < 3; i++) {
-        if (!__get_cpuid(0x80000002u + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2],
-                         &brand[4 * i + 3])) {
+        if (!__get_cpuid(0x80000002u + i, &brand[4 * i], &brand[4 * i + 1], &brand[4 * i + 2], &brand[4 * i + 3])) {
             snprintf(text, size, "unknown");
             return;
         }
@@ -132,20 +131,11 @@ void mote_cpu_model(char *text, size_t size)
 
 #else
 
-mote_cpu_level mote_cpu_best(void)
-{
-    return MOTE_CPU_C;
-}
+mote_cpu_level mote_cpu_best(void) { return MOTE_CPU_C; }
 
-void mote_cpu_features(char *text, size_t size)
-{
-    snprintf(text, size, "none");
-}
+void mote_cpu_features(char *text, size_t size) { snprintf(text, size, "none"); }
 
-void mote_cpu_model(char *text, size_t size)
-{
-    snprintf(text, size, "unknown");
-}
+void mote_cpu_model(char *text, size_t size) { snprintf(text, size, "unknown"); }
 
 #endif
 

@@ -56,7 +56,8 @@ static void describe_memory(mote_machine *machine)
     if (limit && limit < machine->memory_bytes) {
         uint64_t left = limit > used ? limit - used : 0;
         machine->memory_bytes = limit;
-        machine->memory_available_bytes = left < machine->memory_available_bytes ? left : machine->memory_available_bytes;
+        machine->memory_available_bytes =
+            left < machine->memory_available_bytes ? left : machine->memory_available_bytes;
     }
 }
 

@@ -40,7 +40,8 @@ void mote_probe_powercap(mote_meter *meter)
         snprintf(meter->detail, sizeof meter->detail, "%d domain(s): %s", readable, names);
     } else if (refused) {
         snprintf(meter->detail, sizeof meter->detail,
-                 "%d domain(s), but no permission; as root: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj", refused);
+                 "%d domain(s), but no permission; as root: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+                 refused);
     } else {
         snprintf(meter->detail, sizeof meter->detail,
                  "no RAPL domains in /sys/class/powercap (virtual machine, or the driver is not loaded)");

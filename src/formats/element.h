@@ -57,8 +57,8 @@ static inline float mote_bits_float(uint32_t bits)
 
 /* Magnitude code of |y|, given as FP32 bits without the sign; y is finite. Saturates. random is one word of
  * the counter-based generator, used by MOTE_STOCHASTIC alone: up if random < discarded fraction * 2^32. */
-static inline uint32_t mote_encode_magnitude(const mote_element *element, mote_rounding rounding,
-                                             uint32_t bits, uint32_t random)
+static inline uint32_t mote_encode_magnitude(const mote_element *element, mote_rounding rounding, uint32_t bits,
+                                             uint32_t random)
 {
     uint32_t field = bits >> MOTE_FP32_MANTISSA_BITS;
     uint32_t significand = bits & (MOTE_FP32_IMPLIED_ONE - 1);
@@ -75,8 +75,7 @@ static inline uint32_t mote_encode_magnitude(const mote_element *element, mote_r
     /* the discarded fraction times 2^32, and whether anything below that is left */
     uint64_t wide = shift < 64 ? ((uint64_t)significand << 32) >> shift : 0;
     uint32_t fraction = (uint32_t)wide;
-    bool more = shift < 64 ? (((uint64_t)significand << 32) & ((UINT64_C(1) << shift) - 1)) != 0
-                           : significand != 0;
+    bool more = shift < 64 ? (((uint64_t)significand << 32) & ((UINT64_C(1) << shift) - 1)) != 0 : significand != 0;
     const uint32_t half = 0x80000000u;
     switch (rounding) {
     case MOTE_NEAREST_EVEN: k += fraction > half || (fraction == half && (more || (k & 1))); break;
@@ -104,8 +103,8 @@ static inline float mote_decode_element(const mote_element *element, uint32_t co
     if (element->twos_complement) {
         int value = (int)(code & 0xFF);
         value = value < 128 ? value : value - 256;
-        return (float)value * mote_bits_float((uint32_t)(MOTE_FP32_BIAS - element->mantissa_bits)
-                                              << MOTE_FP32_MANTISSA_BITS);
+        return (float)value *
+               mote_bits_float((uint32_t)(MOTE_FP32_BIAS - element->mantissa_bits) << MOTE_FP32_MANTISSA_BITS);
     }
     uint32_t sign = code >> (element->bits - 1) & 1;
     uint32_t magnitude = code & ((1u << (element->bits - 1)) - 1);
@@ -123,8 +122,8 @@ static inline float mote_decode_element(const mote_element *element, uint32_t co
     }
     /* k * 2^(minimum_exponent - mantissa_bits + field) in two steps, each exact in FP32 for bf16 too */
     int power = element->minimum_exponent + field + MOTE_FP32_BIAS;
-    float value = (float)k * mote_bits_float((uint32_t)(MOTE_FP32_BIAS - element->mantissa_bits)
-                                             << MOTE_FP32_MANTISSA_BITS);
+    float value =
+        (float)k * mote_bits_float((uint32_t)(MOTE_FP32_BIAS - element->mantissa_bits) << MOTE_FP32_MANTISSA_BITS);
     value *= mote_bits_float((uint32_t)power << MOTE_FP32_MANTISSA_BITS);
     return sign ? -value : value;
 }
@@ -177,10 +176,7 @@ static inline uint32_t mote_block_scale(const mote_element *element, uint32_t in
 const mote_element *mote_element_get(mote_format format);
 
 /* True if the format has blocks with scales. */
-static inline bool mote_format_is_block(mote_format format)
-{
-    return mote_format_get(format)->block_length > 1;
-}
+static inline bool mote_format_is_block(mote_format format) { return mote_format_get(format)->block_length > 1; }
 
 /* Element code number index of a packed line or flat array; bits is 4, 6, 8 or 16. */
 uint32_t mote_unpack_code(const uint8_t *elements, int bits, size_t index);

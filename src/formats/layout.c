@@ -55,8 +55,7 @@ static bool measure(mote_resolved_layout *r)
     return mote_size_multiply(s->lines, s->blocks_per_line, &blocks) &&
            mote_size_multiply(blocks, (size_t)r->traits->scale_bytes, &s->scale_bytes) &&
            mote_size_multiply(s->blocks_per_line, (size_t)r->traits->block_bytes, &r->line_bytes) &&
-           mote_size_multiply(s->lines, r->line_bytes, &s->element_bytes) &&
-           s->element_bytes <= PTRDIFF_MAX;
+           mote_size_multiply(s->lines, r->line_bytes, &s->element_bytes) && s->element_bytes <= PTRDIFF_MAX;
 }
 
 mote_status mote_layout_resolve(mote_context *context, const mote_layout *layout, mote_resolved_layout *resolved)
@@ -66,14 +65,13 @@ mote_status mote_layout_resolve(mote_context *context, const mote_layout *layout
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "unknown format number %d", (int)layout->format);
     }
     if (layout->rank < 0 || layout->rank > MOTE_MAXIMUM_RANK) {
-        return mote_fail(context, MOTE_ERROR_SHAPE, "rank %d is outside 0 .. %d", layout->rank,
-                         MOTE_MAXIMUM_RANK);
+        return mote_fail(context, MOTE_ERROR_SHAPE, "rank %d is outside 0 .. %d", layout->rank, MOTE_MAXIMUM_RANK);
     }
     r.rank = layout->rank ? layout->rank : 1;
     r.axis = layout->axis < 0 ? layout->axis + r.rank : layout->axis;
     if (r.axis < 0 || r.axis >= r.rank) {
-        return mote_fail(context, MOTE_ERROR_SHAPE, "axis %d does not exist in a tensor of rank %d",
-                         layout->axis, layout->rank);
+        return mote_fail(context, MOTE_ERROR_SHAPE, "axis %d does not exist in a tensor of rank %d", layout->axis,
+                         layout->rank);
     }
     r.shape[0] = 1;
     memcpy(r.shape, layout->shape, (size_t)layout->rank * sizeof r.shape[0]);

@@ -11,9 +11,7 @@ static const mote_file_kind *const formats[] = {
 #ifdef MOTE_WITH_LIBZIP
     &mote_npz_format,
 #endif
-    &mote_gguf_format,
-    &mote_shards_format,
-    &mote_safetensors_format,
+    &mote_gguf_format, &mote_shards_format, &mote_safetensors_format,
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], HEAD_BYTES = 16 };
@@ -47,9 +45,10 @@ mote_status mote_file_open(mote_context *context, const char *path, mote_file **
         file->format = formats[i]->matches(head, head_size) ? formats[i] : NULL;
     }
     if (status == MOTE_OK && !file->format) {
-        status = mote_bad_file(file, "not a tensor file: expected .npy, .npz, .safetensors or GGUF, found %zu bytes "
-                               "that begin with 0x%02x%02x%02x%02x", (size_t)file->input.size, head[0], head[1],
-                               head[2], head[3]);
+        status = mote_bad_file(file,
+                               "not a tensor file: expected .npy, .npz, .safetensors or GGUF, found %zu bytes "
+                               "that begin with 0x%02x%02x%02x%02x",
+                               (size_t)file->input.size, head[0], head[1], head[2], head[3]);
     }
     if (status == MOTE_OK) {
         status = file->format->open(file);
@@ -75,25 +74,16 @@ void mote_file_close(mote_file *file)
     mote_release(file->context, file);
 }
 
-const char *mote_file_format(const mote_file *file)
-{
-    return file->format->name;
-}
+const char *mote_file_format(const mote_file *file) { return file->format->name; }
 
-size_t mote_file_tensor_count(const mote_file *file)
-{
-    return file->tensor_count;
-}
+size_t mote_file_tensor_count(const mote_file *file) { return file->tensor_count; }
 
 const mote_tensor_info *mote_file_tensor(const mote_file *file, size_t index)
 {
     return index < file->tensor_count ? &file->tensors[index] : NULL;
 }
 
-size_t mote_file_metadata_count(const mote_file *file)
-{
-    return file->metadata_count;
-}
+size_t mote_file_metadata_count(const mote_file *file) { return file->metadata_count; }
 
 const mote_metadata *mote_file_metadata(const mote_file *file, size_t index)
 {
@@ -104,8 +94,8 @@ mote_status mote_file_read(mote_file *file, size_t index, mote_tensor *tensor)
 {
     const mote_tensor_info *info = mote_file_tensor(file, index);
     if (!info) {
-        return mote_fail(file->context, MOTE_ERROR_ARGUMENT, "%s: tensor %zu of %zu does not exist", file->path,
-                         index, file->tensor_count);
+        return mote_fail(file->context, MOTE_ERROR_ARGUMENT, "%s: tensor %zu of %zu does not exist", file->path, index,
+                         file->tensor_count);
     }
     if ((info->element_bytes && !tensor->elements) || (info->scale_bytes && !tensor->scales)) {
         return mote_fail(file->context, MOTE_ERROR_ARGUMENT, "%s: a plane to read '%s' into is NULL", file->path,
@@ -148,11 +138,11 @@ static mote_status copy_announcement(mote_writer *writer, const mote_tensor_info
         if (status != MOTE_OK) {
             return status;
         }
-        writer->tensors[i] = (mote_tensor_info){
-            .name = mote_arena_string(context, arena, tensors[i].name, strlen(tensors[i].name)),
-            .layout = tensors[i].layout,
-            .element_bytes = sizes.element_bytes,
-            .scale_bytes = sizes.scale_bytes};
+        writer->tensors[i] =
+            (mote_tensor_info){.name = mote_arena_string(context, arena, tensors[i].name, strlen(tensors[i].name)),
+                               .layout = tensors[i].layout,
+                               .element_bytes = sizes.element_bytes,
+                               .scale_bytes = sizes.scale_bytes};
         if (!writer->tensors[i].name) {
             return MOTE_ERROR_MEMORY;
         }
@@ -160,9 +150,9 @@ static mote_status copy_announcement(mote_writer *writer, const mote_tensor_info
     for (size_t i = 0; i < writer->metadata_count; i++) {
         const mote_metadata *m = &metadata[i];
         void *raw = m->raw ? mote_arena_allocate(context, arena, m->raw_bytes) : NULL;
-        writer->metadata[i] = (mote_metadata){mote_arena_string(context, arena, m->key, strlen(m->key)),
-                                              mote_arena_string(context, arena, m->text, strlen(m->text)), raw,
-                                              m->raw_bytes};
+        writer->metadata[i] =
+            (mote_metadata){mote_arena_string(context, arena, m->key, strlen(m->key)),
+                            mote_arena_string(context, arena, m->text, strlen(m->text)), raw, m->raw_bytes};
         if (!writer->metadata[i].key || !writer->metadata[i].text || (m->raw && !raw)) {
             return MOTE_ERROR_MEMORY;
         }
@@ -174,15 +164,16 @@ static mote_status copy_announcement(mote_writer *writer, const mote_tensor_info
 }
 
 mote_status mote_writer_create(mote_context *context, const char *path, size_t tensor_count,
-                               const mote_tensor_info *tensors, size_t metadata_count,
-                               const mote_metadata *metadata, mote_writer **created)
+                               const mote_tensor_info *tensors, size_t metadata_count, const mote_metadata *metadata,
+                               mote_writer **created)
 {
     const mote_file_kind *format = format_for(path);
     *created = NULL;
     if (!format) {
         return mote_fail(context, MOTE_ERROR_UNSUPPORTED,
                          "%s: cannot tell the file format from the name; end it in .npy, .npz, .safetensors, "
-                         ".safetensors.index.json or .gguf%s", path,
+                         ".safetensors.index.json or .gguf%s",
+                         path,
 #ifdef MOTE_WITH_LIBZIP
                          ""
 #else

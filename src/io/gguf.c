@@ -31,10 +31,7 @@ typedef struct place {
 
 static const size_t NONE = SIZE_MAX;
 
-static uint64_t left(const reader *r)
-{
-    return r->file->input.size - r->at;
-}
+static uint64_t left(const reader *r) { return r->file->input.size - r->at; }
 
 static void fail_at(reader *r, const char *expected)
 {
@@ -77,10 +74,11 @@ static const char *take_string(reader *r, const char *what)
 {
     uint64_t length = take_number(r, 8);
     if (r->status == MOTE_OK && (length > left(r) || length > STRING_MAXIMUM)) {
-        r->status = mote_bad_file(r->file, "offset %" PRIu64 ": %s claims %" PRIu64 " bytes, %" PRIu64 " are left", r->at,
-                                  what, length, left(r));
+        r->status = mote_bad_file(r->file, "offset %" PRIu64 ": %s claims %" PRIu64 " bytes, %" PRIu64 " are left",
+                                  r->at, what, length, left(r));
     }
-    char *text = r->status == MOTE_OK ? mote_arena_allocate(r->file->context, &r->file->arena, (size_t)length + 1) : NULL;
+    char *text =
+        r->status == MOTE_OK ? mote_arena_allocate(r->file->context, &r->file->arena, (size_t)length + 1) : NULL;
     if (!text) {
         r->status = r->status == MOTE_OK ? MOTE_ERROR_MEMORY : r->status;
         return NULL;
@@ -137,19 +135,16 @@ static const char *value_text(reader *r, uint32_t type, const uint8_t *bytes, si
     double wide;
     memcpy(&wide, &number, sizeof wide);
     switch (type) {
-    case MOTE_GGUF_STRING: return mote_arena_string(r->file->context, &r->file->arena, (const char *)bytes + 8, size - 8);
-    case MOTE_GGUF_ARRAY:
-        snprintf(text, sizeof text, "[%" PRIu64 " values of type %u]", items, item_type);
-        break;
+    case MOTE_GGUF_STRING:
+        return mote_arena_string(r->file->context, &r->file->arena, (const char *)bytes + 8, size - 8);
+    case MOTE_GGUF_ARRAY: snprintf(text, sizeof text, "[%" PRIu64 " values of type %u]", items, item_type); break;
     case MOTE_GGUF_F32: snprintf(text, sizeof text, "%.9g", (double)mote_bits_float((uint32_t)number)); break;
     case MOTE_GGUF_F64: snprintf(text, sizeof text, "%.17g", wide); break;
     case MOTE_GGUF_BOOL: snprintf(text, sizeof text, "%s", number ? "true" : "false"); break;
     case MOTE_GGUF_I8:
     case MOTE_GGUF_I16:
     case MOTE_GGUF_I32:
-    case MOTE_GGUF_I64:
-        snprintf(text, sizeof text, "%" PRId64, (int64_t)(number << unused) >> unused);
-        break;
+    case MOTE_GGUF_I64: snprintf(text, sizeof text, "%" PRId64, (int64_t)(number << unused) >> unused); break;
     default: snprintf(text, sizeof text, "%" PRIu64, number); break;
     }
     return mote_arena_string(r->file->context, &r->file->arena, text, strlen(text));
@@ -199,9 +194,11 @@ static void take_tensor(reader *r, mote_tensor_info *info, place *p)
     p->scale = NONE;
     p->type = mote_gguf_type_by_number(number);
     if (r->status == MOTE_OK && !p->type) {
-        r->status = mote_fail(context, MOTE_ERROR_UNSUPPORTED,
-                              "%s: tensor '%.100s' is of type %u (%s); mote reads F32, F16, BF16, Q8_0, MXFP4, NVFP4 and "
-                              "whole numbers", r->file->path, info->name, number, mote_gguf_type_name(number));
+        r->status =
+            mote_fail(context, MOTE_ERROR_UNSUPPORTED,
+                      "%s: tensor '%.100s' is of type %u (%s); mote reads F32, F16, BF16, Q8_0, MXFP4, NVFP4 and "
+                      "whole numbers",
+                      r->file->path, info->name, number, mote_gguf_type_name(number));
     }
     if (r->status != MOTE_OK) {
         return;
@@ -236,9 +233,9 @@ static void check_places(reader *r, place *places, uint64_t alignment)
                                       file->tensors[i].name, expected, p->offset);
         } else if (data > file->input.size || p->offset > file->input.size - data ||
                    p->bytes > file->input.size - data - p->offset) {
-            r->status = mote_bad_file(file, "truncated: tensor '%.100s' needs %zu bytes at offset %" PRIu64
-                                      ", the file has %" PRIu64, file->tensors[i].name, p->bytes, data + p->offset,
-                                      file->input.size);
+            r->status = mote_bad_file(
+                file, "truncated: tensor '%.100s' needs %zu bytes at offset %" PRIu64 ", the file has %" PRIu64,
+                file->tensors[i].name, p->bytes, data + p->offset, file->input.size);
         }
         expected += (p->bytes + alignment - 1) / alignment * alignment;
         p->offset += data;
@@ -272,7 +269,8 @@ static void pair_scales(reader *r, place *places)
             r->status = scale ? MOTE_OK : MOTE_ERROR_MEMORY;
         }
         for (size_t j = 0; scale && j < file->tensor_count; j++) {
-            if (strcmp(file->tensors[j].name, scale) == 0 && places[j].bytes == 4 && places[j].type->format == MOTE_FP32) {
+            if (strcmp(file->tensors[j].name, scale) == 0 && places[j].bytes == 4 &&
+                places[j].type->format == MOTE_FP32) {
                 places[i].scale = j;
                 places[j].hidden = true;
             }
@@ -320,8 +318,10 @@ static mote_status read_header(reader *r)
                              version & 0xFFFF ? "" : " (a big-endian file?)");
     }
     if (r->status == MOTE_OK && (tensors > left(r) / TENSOR_LEAST || keys > left(r) / METADATA_LEAST)) {
-        return mote_bad_file(file, "truncated or hostile: the header claims %" PRIu64 " tensors and %" PRIu64
-                             " keys, %" PRIu64 " bytes are left", tensors, keys, left(r));
+        return mote_bad_file(file,
+                             "truncated or hostile: the header claims %" PRIu64 " tensors and %" PRIu64
+                             " keys, %" PRIu64 " bytes are left",
+                             tensors, keys, left(r));
     }
     file->metadata = mote_arena_allocate(context, &file->arena, (size_t)keys * sizeof *file->metadata);
     file->tensors = mote_arena_allocate(context, &file->arena, (size_t)tensors * sizeof *file->tensors);
@@ -385,16 +385,13 @@ static mote_status gguf_read(mote_file *file, size_t index, mote_tensor *tensor)
     return status;
 }
 
-static bool gguf_matches(const uint8_t *head, size_t size)
-{
-    return size >= 4 && memcmp(head, "GGUF", 4) == 0;
-}
+static bool gguf_matches(const uint8_t *head, size_t size) { return size >= 4 && memcmp(head, "GGUF", 4) == 0; }
 
 const mote_file_kind mote_gguf_format = {.name = "gguf",
-                                           .ending = ".gguf",
-                                           .matches = gguf_matches,
-                                           .open = gguf_open,
-                                           .read = gguf_read,
-                                           .create = mote_gguf_create,
-                                           .put = mote_gguf_put,
-                                           .finish = mote_gguf_finish};
+                                         .ending = ".gguf",
+                                         .matches = gguf_matches,
+                                         .open = gguf_open,
+                                         .read = gguf_read,
+                                         .create = mote_gguf_create,
+                                         .put = mote_gguf_put,
+                                         .finish = mote_gguf_finish};

@@ -9,14 +9,25 @@ enum {
     MOTE_GGUF_VERSION = 3,
     MOTE_GGUF_ALIGNMENT = 32,
     MOTE_GGUF_DIMENSIONS = 4,
-    MOTE_GGUF_NAME = 64, /* bytes with the NUL */
+    MOTE_GGUF_NAME = 64,      /* bytes with the NUL */
     MOTE_GGUF_CHUNK = 1 << 16 /* file bytes converted at a time: whole blocks of every type */
 };
 
 /* Types of metadata values. */
 enum mote_gguf_value {
-    MOTE_GGUF_U8, MOTE_GGUF_I8, MOTE_GGUF_U16, MOTE_GGUF_I16, MOTE_GGUF_U32, MOTE_GGUF_I32, MOTE_GGUF_F32,
-    MOTE_GGUF_BOOL, MOTE_GGUF_STRING, MOTE_GGUF_ARRAY, MOTE_GGUF_U64, MOTE_GGUF_I64, MOTE_GGUF_F64,
+    MOTE_GGUF_U8,
+    MOTE_GGUF_I8,
+    MOTE_GGUF_U16,
+    MOTE_GGUF_I16,
+    MOTE_GGUF_U32,
+    MOTE_GGUF_I32,
+    MOTE_GGUF_F32,
+    MOTE_GGUF_BOOL,
+    MOTE_GGUF_STRING,
+    MOTE_GGUF_ARRAY,
+    MOTE_GGUF_U64,
+    MOTE_GGUF_I64,
+    MOTE_GGUF_F64,
     MOTE_GGUF_VALUES
 };
 

@@ -6,10 +6,9 @@
 #include "io/gguf.h"
 
 static const mote_gguf_type types[] = {
-    {0, MOTE_FP32, 1, 4},         {1, MOTE_FP16, 1, 2},   {30, MOTE_BF16, 1, 2},
-    {8, MOTE_Q8_0, 32, 34},       {39, MOTE_MXFP4_E2M1, 32, 17}, {40, MOTE_NVFP4, 64, 36},
-    {24, MOTE_INT8, 1, 1},        {25, MOTE_INT16, 1, 2}, {26, MOTE_INT32, 1, 4},
-    {27, MOTE_INT64, 1, 8},       {28, MOTE_FP64, 1, 8},
+    {0, MOTE_FP32, 1, 4},          {1, MOTE_FP16, 1, 2},     {30, MOTE_BF16, 1, 2}, {8, MOTE_Q8_0, 32, 34},
+    {39, MOTE_MXFP4_E2M1, 32, 17}, {40, MOTE_NVFP4, 64, 36}, {24, MOTE_INT8, 1, 1}, {25, MOTE_INT16, 1, 2},
+    {26, MOTE_INT32, 1, 4},        {27, MOTE_INT64, 1, 8},   {28, MOTE_FP64, 1, 8},
 };
 
 enum { TYPES = sizeof types / sizeof types[0] };
@@ -38,10 +37,10 @@ const mote_gguf_type *mote_gguf_type_for(mote_format format)
 const char *mote_gguf_type_name(uint32_t number)
 {
     static const char *const names[] = {
-        "F32",     "F16",   "Q4_0",   "Q4_1",  NULL,     NULL,    "Q5_0",  "Q5_1",  "Q8_0",    "Q8_1",   "Q2_K",
-        "Q3_K",    "Q4_K",  "Q5_K",   "Q6_K",  "Q8_K",   "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S",
-        "IQ2_S",   "IQ4_XS", "I8",    "I16",   "I32",    "I64",   "F64",   "IQ1_M", "BF16",    NULL,     NULL,
-        NULL,      "TQ1_0", "TQ2_0",  NULL,    NULL,     NULL,    "MXFP4", "NVFP4", "Q1_0",    "Q2_0"};
+        "F32",   "F16",    "Q4_0",  "Q4_1", NULL,   NULL,      "Q5_0",   "Q5_1",    "Q8_0",  "Q8_1",   "Q2_K",
+        "Q3_K",  "Q4_K",   "Q5_K",  "Q6_K", "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S",
+        "IQ2_S", "IQ4_XS", "I8",    "I16",  "I32",  "I64",     "F64",    "IQ1_M",   "BF16",  NULL,     NULL,
+        NULL,    "TQ1_0",  "TQ2_0", NULL,   NULL,   NULL,      "MXFP4",  "NVFP4",   "Q1_0",  "Q2_0"};
     const char *name = number < sizeof names / sizeof names[0] ? names[number] : NULL;
     return name ? name : "an unknown type";
 }

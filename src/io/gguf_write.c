@@ -193,7 +193,4 @@ mote_status mote_gguf_put(mote_writer *writer, const mote_tensor *tensor)
     return status;
 }
 
-mote_status mote_gguf_finish(mote_writer *writer)
-{
-    return mote_output_finish(&writer->output);
-}
+mote_status mote_gguf_finish(mote_writer *writer) { return mote_output_finish(&writer->output); }

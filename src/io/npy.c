@@ -10,10 +10,9 @@ static const struct {
     const char *descr;
     mote_format format;
 } descrs[] = {
-    {"<f4", MOTE_FP32},  {"<f2", MOTE_FP16},   {"<f8", MOTE_FP64},   {"|i1", MOTE_INT8},
-    {"<i2", MOTE_INT16}, {"<i4", MOTE_INT32},  {"<i8", MOTE_INT64},  {"|u1", MOTE_UINT8},
-    {"<u2", MOTE_UINT16}, {"<u4", MOTE_UINT32}, {"<u8", MOTE_UINT64}, {"|b1", MOTE_BOOL},
-    {"<c8", MOTE_COMPLEX64},
+    {"<f4", MOTE_FP32},   {"<f2", MOTE_FP16},  {"<f8", MOTE_FP64},      {"|i1", MOTE_INT8},   {"<i2", MOTE_INT16},
+    {"<i4", MOTE_INT32},  {"<i8", MOTE_INT64}, {"|u1", MOTE_UINT8},     {"<u2", MOTE_UINT16}, {"<u4", MOTE_UINT32},
+    {"<u8", MOTE_UINT64}, {"|b1", MOTE_BOOL},  {"<c8", MOTE_COMPLEX64},
 };
 
 enum { DESCRS = sizeof descrs / sizeof descrs[0], MAGIC_BYTES = 6, ALIGNMENT = 64 };
@@ -179,8 +178,8 @@ mote_status mote_npy_parse(mote_context *context, const char *path, const char *
                            size_t size, mote_entry *entry, size_t *header_bytes)
 {
     if (size < 10 || memcmp(bytes, magic, MAGIC_BYTES) != 0) {
-        return mote_bad_path(context, path, "%snot an npy array: expected \\x93NUMPY, found %zu bytes of something else",
-                             where, size);
+        return mote_bad_path(context, path,
+                             "%snot an npy array: expected \\x93NUMPY, found %zu bytes of something else", where, size);
     }
     int version = bytes[6], length_bytes = version == 1 ? 2 : 4;
     if (version < 1 || version > 3 || size < (size_t)(8 + length_bytes)) {
@@ -188,8 +187,9 @@ mote_status mote_npy_parse(mote_context *context, const char *path, const char *
     }
     size_t begin = (size_t)(8 + length_bytes), length = (size_t)mote_little_endian(bytes + 8, length_bytes);
     if (length > size - begin) {
-        return mote_bad_path(context, path, "%struncated or hostile: the npy header claims %zu bytes, at most %zu follow",
-                             where, length, size - begin);
+        return mote_bad_path(context, path,
+                             "%struncated or hostile: the npy header claims %zu bytes, at most %zu follow", where,
+                             length, size - begin);
     }
     const char *text = (const char *)bytes + begin;
     cursor c = {context, path, where, text, text + length, begin, text};
@@ -279,8 +279,9 @@ static mote_status npy_create(mote_writer *writer)
     uint8_t header[512 + 24 * MOTE_MAXIMUM_RANK];
     mote_context *context = writer->context;
     if (writer->tensor_count != 1) {
-        return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "%s: .npy holds one array, not %zu; write .npz or .safetensors",
-                         writer->path, writer->tensor_count);
+        return mote_fail(context, MOTE_ERROR_UNSUPPORTED,
+                         "%s: .npy holds one array, not %zu; write .npz or .safetensors", writer->path,
+                         writer->tensor_count);
     }
     const mote_layout *layout = &writer->tensors[0].layout;
     if (!mote_npy_descr(layout->format)) {
@@ -298,17 +299,14 @@ static mote_status npy_put(mote_writer *writer, const mote_tensor *tensor)
     return mote_output_write(&writer->output, tensor->elements, writer->tensors[0].element_bytes);
 }
 
-static mote_status npy_finish(mote_writer *writer)
-{
-    return mote_output_finish(&writer->output);
-}
+static mote_status npy_finish(mote_writer *writer) { return mote_output_finish(&writer->output); }
 
 const mote_file_kind mote_npy_format = {.name = "npy",
-                                          .ending = ".npy",
-                                          .matches = npy_matches,
-                                          .open = npy_open,
-                                          .read = mote_planes_read,
-                                          .read_entry = npy_read_entry,
-                                          .create = npy_create,
-                                          .put = npy_put,
-                                          .finish = npy_finish};
+                                        .ending = ".npy",
+                                        .matches = npy_matches,
+                                        .open = npy_open,
+                                        .read = mote_planes_read,
+                                        .read_entry = npy_read_entry,
+                                        .create = npy_create,
+                                        .put = npy_put,
+                                        .finish = npy_finish};

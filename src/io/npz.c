@@ -63,8 +63,9 @@ static mote_status check_sizes(mote_file *file, const zip_stat_t *info)
         return mote_bad_file(file, "an archive member without name or size");
     }
     if (info->comp_method != ZIP_CM_STORE && info->comp_method != ZIP_CM_DEFLATE) {
-        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED, "%s: '%.100s' is compressed by method %d; npz uses deflate",
-                         file->path, info->name, info->comp_method);
+        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
+                         "%s: '%.100s' is compressed by method %d; npz uses deflate", file->path, info->name,
+                         info->comp_method);
     }
     if (info->comp_size > file->input.size || info->size / DEFLATE_MOST > info->comp_size + SLACK) {
         return mote_bad_file(file, "'%.100s' claims %llu bytes from %llu compressed ones: a zip bomb", info->name,
@@ -81,7 +82,8 @@ static mote_status open_member(mote_file *file, zip_uint64_t number, const zip_s
     size_t size = (size_t)(info->size < MOTE_NPY_HEADER_MAXIMUM ? info->size : MOTE_NPY_HEADER_MAXIMUM);
     char where[160];
     bool npy = length > 4 && strcmp(info->name + length - 4, ".npy") == 0;
-    *entry = (mote_entry){.name = mote_arena_string(file->context, &file->arena, info->name, npy ? length - 4 : length)};
+    *entry =
+        (mote_entry){.name = mote_arena_string(file->context, &file->arena, info->name, npy ? length - 4 : length)};
     if (!entry->name) {
         return MOTE_ERROR_MEMORY;
     }
@@ -113,19 +115,20 @@ static mote_status parse_metadata(mote_file *file, const mote_entry *entry)
     const char *key;
     json_t *value, *root = NULL;
     uint8_t *text = mote_allocate(file->context, entry->bytes);
-    mote_status status = text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place,
-                                            entry->bytes, text)
-                              : MOTE_ERROR_MEMORY;
+    mote_status status =
+        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, text)
+             : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
         root = json_loadb((const char *)text, entry->bytes, JSON_REJECT_DUPLICATES, &error);
         status = json_is_object(root) ? MOTE_OK : mote_bad_file(file, "'%s': expected a JSON object", metadata_name);
     }
     if (status == MOTE_OK) {
-        file->metadata = mote_arena_allocate(file->context, &file->arena,
-                                             json_object_size(root) * sizeof *file->metadata);
+        file->metadata =
+            mote_arena_allocate(file->context, &file->arena, json_object_size(root) * sizeof *file->metadata);
         status = file->metadata ? MOTE_OK : MOTE_ERROR_MEMORY;
     }
-    json_object_foreach(root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         const char *content = json_string_value(value);
         if (status == MOTE_OK && content) {
             mote_metadata *m = &file->metadata[file->metadata_count++];
@@ -197,7 +200,7 @@ typedef struct spool {
     struct member {
         const char *name;
         uint64_t offset, size;
-    } *members;
+    } * members;
 } spool;
 
 static mote_status spool_member(mote_writer *writer, const mote_entry *entry, const void *bytes)
@@ -323,13 +326,13 @@ static void npz_discard(mote_writer *writer)
 }
 
 const mote_file_kind mote_npz_format = {.name = "npz",
-                                          .ending = ".npz",
-                                          .matches = npz_matches,
-                                          .open = npz_open,
-                                          .read = mote_planes_read,
-                                          .read_entry = npz_read_entry,
-                                          .close = npz_close,
-                                          .create = npz_create,
-                                          .put = npz_put,
-                                          .finish = npz_finish,
-                                          .discard = npz_discard};
+                                        .ending = ".npz",
+                                        .matches = npz_matches,
+                                        .open = npz_open,
+                                        .read = mote_planes_read,
+                                        .read_entry = npz_read_entry,
+                                        .close = npz_close,
+                                        .create = npz_create,
+                                        .put = npz_put,
+                                        .finish = npz_finish,
+                                        .discard = npz_discard};

@@ -88,8 +88,7 @@ static size_t base_length(const char *name, const char *suffix)
 }
 
 /* True if elements and scales have the shapes of a convention; then layout is the tensor's. */
-static bool shapes_fit(const convention *c, const mote_entry *elements, const mote_entry *scales,
-                       mote_layout *layout)
+static bool shapes_fit(const convention *c, const mote_entry *elements, const mote_entry *scales, mote_layout *layout)
 {
     const mote_format_traits *traits = mote_format_get(c->format);
     int last = scales->rank - 1;
@@ -162,7 +161,8 @@ static mote_status parse_record(mote_file *file, const char *name, const char *t
         json_is_array(shape) && json_array_size(shape) <= MOTE_MAXIMUM_RANK) {
         layout->format = mote_format_find(format);
         layout->rank = (int)json_array_size(shape);
-        json_array_foreach(shape, d, size) {
+        json_array_foreach(shape, d, size)
+        {
             json_int_t value = json_is_integer(size) ? json_integer_value(size) : -1;
             layout->format = value < 0 ? MOTE_FORMAT_COUNT : layout->format;
             layout->shape[d] = (size_t)value;
@@ -174,8 +174,10 @@ static mote_status parse_record(mote_file *file, const char *name, const char *t
         return mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the metadata", file->path);
     }
     if (layout->format == MOTE_FORMAT_COUNT) {
-        return mote_bad_file(file, "metadata '%s%s': expected {\"format\": NAME, \"shape\": [SIZES], \"axis\": NUMBER}, "
-                             "found '%.200s'", record_prefix, name, text);
+        return mote_bad_file(file,
+                             "metadata '%s%s': expected {\"format\": NAME, \"shape\": [SIZES], \"axis\": NUMBER}, "
+                             "found '%.200s'",
+                             record_prefix, name, text);
     }
     return MOTE_OK;
 }
@@ -200,8 +202,7 @@ static mote_status group_by_record(mote_file *file, const name_index *names, int
                                    twice ? find_entry(names, name, length, plane_suffix[2]) : -1, false};
     if ((scaled && parts->scales < 0) || (twice && parts->tensor_scale < 0)) {
         return mote_bad_file(file, "tensor '%s' is %s, but its scales ('%s%s') are missing", name,
-                             mote_format_get(layout->format)->name, name,
-                             plane_suffix[parts->scales < 0 ? 1 : 2]);
+                             mote_format_get(layout->format)->name, name, plane_suffix[parts->scales < 0 ? 1 : 2]);
     }
     size_t scale_bytes = scaled ? entries[parts->scales].bytes : 0;
     if (entries[i].bytes != sizes.element_bytes || scale_bytes != sizes.scale_bytes ||
@@ -217,7 +218,7 @@ typedef struct group {
     mote_tensor_entries parts;
     mote_layout layout;
     size_t name_length;
-    bool leads; /* the entry holds elements of a tensor of several planes */
+    bool leads;   /* the entry holds elements of a tensor of several planes */
     bool claimed; /* the entry is a plane of another one's tensor */
 } group;
 
@@ -406,8 +407,8 @@ mote_status mote_planes_of(mote_writer *writer, const mote_tensor_info *info, bo
         return status;
     }
     memset(entries, 0, MOTE_PLANES_MAXIMUM * sizeof *entries);
-    entries[0] = (mote_entry){.name = info->name, .format = info->layout.format, .rank = info->layout.rank,
-                              .bytes = info->element_bytes};
+    entries[0] = (mote_entry){
+        .name = info->name, .format = info->layout.format, .rank = info->layout.rank, .bytes = info->element_bytes};
     memcpy(entries[0].shape, info->layout.shape, (size_t)info->layout.rank * sizeof(size_t));
     *count = 1;
     if (!mote_format_is_block(info->layout.format)) {
@@ -468,8 +469,8 @@ mote_status mote_planes_metadata(mote_writer *writer, size_t *count, mote_metada
     mote_context *context = writer->context;
     mote_arena *arena = &writer->arena;
     size_t used = 0, prefix = sizeof record_prefix - 1;
-    mote_metadata *all = mote_arena_allocate(context, arena,
-                                             (writer->metadata_count + writer->tensor_count) * sizeof *all);
+    mote_metadata *all =
+        mote_arena_allocate(context, arena, (writer->metadata_count + writer->tensor_count) * sizeof *all);
     if (!all) {
         return MOTE_ERROR_MEMORY;
     }

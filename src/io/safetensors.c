@@ -12,11 +12,11 @@ static const struct {
     const char *dtype;
     mote_format format;
 } dtypes[] = {
-    {"F32", MOTE_FP32},         {"BF16", MOTE_BF16},        {"F16", MOTE_FP16},       {"F64", MOTE_FP64},
+    {"F32", MOTE_FP32},         {"BF16", MOTE_BF16},        {"F16", MOTE_FP16},         {"F64", MOTE_FP64},
     {"F8_E4M3", MOTE_FP8_E4M3}, {"F8_E5M2", MOTE_FP8_E5M2}, {"F8_E8M0", MOTE_FP8_E8M0}, {"F6_E2M3", MOTE_FP6_E2M3},
-    {"F6_E3M2", MOTE_FP6_E3M2}, {"F4", MOTE_FP4_E2M1},      {"I8", MOTE_INT8},        {"I16", MOTE_INT16},
-    {"I32", MOTE_INT32},        {"I64", MOTE_INT64},        {"U8", MOTE_UINT8},       {"U16", MOTE_UINT16},
-    {"U32", MOTE_UINT32},       {"U64", MOTE_UINT64},       {"BOOL", MOTE_BOOL},      {"C64", MOTE_COMPLEX64},
+    {"F6_E3M2", MOTE_FP6_E3M2}, {"F4", MOTE_FP4_E2M1},      {"I8", MOTE_INT8},          {"I16", MOTE_INT16},
+    {"I32", MOTE_INT32},        {"I64", MOTE_INT64},        {"U8", MOTE_UINT8},         {"U16", MOTE_UINT16},
+    {"U32", MOTE_UINT32},       {"U64", MOTE_UINT64},       {"BOOL", MOTE_BOOL},        {"C64", MOTE_COMPLEX64},
 };
 
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0], LENGTH_BYTES = 8, HEADER_MAXIMUM = 100000000 };
@@ -49,49 +49,52 @@ static const char *dtype_of(mote_format format)
 }
 
 /* A tensor's description: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}. */
-static mote_status parse_entry(mote_file *file, const mote_input *input, const char *name, json_t *value,
-                               uint64_t data, mote_entry *entry)
+static mote_status parse_entry(mote_file *file, const mote_input *input, const char *name, json_t *value, uint64_t data,
+                               mote_entry *entry)
 {
     const char *dtype = "";
     json_t *shape = NULL, *size;
     json_int_t begin = -1, end = -1;
     size_t d;
-    if (json_unpack(value, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin, &end) != 0 ||
+    if (json_unpack(value, "{s:s, s:o, s:[I, I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin, &end) !=
+            0 ||
         !json_is_array(shape)) {
         return mote_bad_path(file->context, input->path,
                              "header of '%.100s': expected dtype, shape and data_offsets [BEGIN, END]", name);
     }
     entry->format = find_dtype(dtype);
     if (entry->format == MOTE_FORMAT_COUNT) {
-        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED, "%s: '%.100s' has dtype '%.40s', which mote does not know",
-                         input->path, name, dtype);
+        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
+                         "%s: '%.100s' has dtype '%.40s', which mote does not know", input->path, name, dtype);
     }
     if (json_array_size(shape) > MOTE_MAXIMUM_RANK + 1) {
-        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED, "%s: '%.100s' has %zu dimensions; at most %d are supported",
-                         input->path, name, json_array_size(shape), MOTE_MAXIMUM_RANK);
+        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
+                         "%s: '%.100s' has %zu dimensions; at most %d are supported", input->path, name,
+                         json_array_size(shape), MOTE_MAXIMUM_RANK);
     }
     size_t count = 1, bits;
     bool fits = true;
     entry->rank = (int)json_array_size(shape);
-    json_array_foreach(shape, d, size) {
+    json_array_foreach(shape, d, size)
+    {
         json_int_t length = json_is_integer(size) ? json_integer_value(size) : -1;
         fits = fits && length >= 0 && mote_size_multiply(count, (size_t)length, &count);
         entry->shape[d] = (size_t)length;
     }
     fits = fits && mote_size_multiply(count, (size_t)mote_format_get(entry->format)->element_bits, &bits);
     if (!fits) {
-        return mote_bad_path(file->context, input->path, "header of '%.100s': the shape is not a list of sizes that fit 64 bits",
-                             name);
+        return mote_bad_path(file->context, input->path,
+                             "header of '%.100s': the shape is not a list of sizes that fit 64 bits", name);
     }
     entry->bytes = bits / 8;
     if (begin < 0 || end < begin || (uint64_t)end > input->size - data || bits % 8 ||
         (uint64_t)(end - begin) != entry->bytes) {
-        return mote_bad_path(file->context, input->path,
-                             "header of '%.100s': data_offsets [%lld, %lld] do not fit: %s of this shape need %zu bits and "
-                             "the file has %llu bytes of data%s",
-                             name, (long long)begin, (long long)end, dtype, bits,
-                             (unsigned long long)(input->size - data),
-                             (uint64_t)(end < 0 ? 0 : end) > input->size - data ? " (truncated?)" : "");
+        return mote_bad_path(
+            file->context, input->path,
+            "header of '%.100s': data_offsets [%lld, %lld] do not fit: %s of this shape need %zu bits and "
+            "the file has %llu bytes of data%s",
+            name, (long long)begin, (long long)end, dtype, bits, (unsigned long long)(input->size - data),
+            (uint64_t)(end < 0 ? 0 : end) > input->size - data ? " (truncated?)" : "");
     }
     entry->place = data + (uint64_t)begin;
     return MOTE_OK;
@@ -107,7 +110,8 @@ static int compare_places(const void *a, const void *b)
 }
 
 /* Entries must cover the data without holes or overlaps; they are left in the order of their place. */
-static mote_status check_cover(mote_file *file, const mote_input *input, uint64_t data, mote_entry *entries, size_t count)
+static mote_status check_cover(mote_file *file, const mote_input *input, uint64_t data, mote_entry *entries,
+                               size_t count)
 {
     qsort(entries, count, sizeof *entries, compare_places);
     uint64_t expected = data;
@@ -134,15 +138,15 @@ static mote_status append_metadata(mote_file *file, const mote_input *input, jso
     if (!json_is_object(value)) {
         return mote_bad_path(file->context, input->path, "__metadata__: expected an object of strings");
     }
-    json_object_foreach(value, key, text) {
+    json_object_foreach(value, key, text)
+    {
         if (!json_is_string(text)) {
             return mote_bad_path(file->context, input->path, "__metadata__ '%.100s': expected a string", key);
         }
         mote_metadata *m = &metadata[file->metadata_count];
-        *m = (mote_metadata){mote_arena_string(file->context, &file->arena, key, strlen(key)),
-                             mote_arena_string(file->context, &file->arena, json_string_value(text),
-                                               json_string_length(text)),
-                             NULL, 0};
+        *m = (mote_metadata){
+            mote_arena_string(file->context, &file->arena, key, strlen(key)),
+            mote_arena_string(file->context, &file->arena, json_string_value(text), json_string_length(text)), NULL, 0};
         if (!m->key || !m->text) {
             return MOTE_ERROR_MEMORY;
         }
@@ -171,7 +175,8 @@ static mote_status append_parsed(mote_file *file, const mote_input *input, json_
     }
     mote_status status = meta && !json_is_null(meta) ? append_metadata(file, input, meta, metadata) : MOTE_OK;
     const char *name;
-    json_object_foreach(root, name, value) {
+    json_object_foreach(root, name, value)
+    {
         if (status != MOTE_OK || value == meta) {
             continue;
         }
@@ -194,9 +199,11 @@ mote_status mote_safetensors_append(mote_file *file, const mote_input *input, in
     }
     uint64_t length = mote_little_endian(length_bytes, LENGTH_BYTES);
     if (length > HEADER_MAXIMUM || length > input->size - LENGTH_BYTES) {
-        return mote_bad_path(file->context, input->path,
-                             "truncated or not safetensors: the header claims %llu bytes, the file has %llu (and 100 MB is "
-                             "the limit)", (unsigned long long)length, (unsigned long long)input->size);
+        return mote_bad_path(
+            file->context, input->path,
+            "truncated or not safetensors: the header claims %llu bytes, the file has %llu (and 100 MB is "
+            "the limit)",
+            (unsigned long long)length, (unsigned long long)input->size);
     }
     char *text = mote_allocate(file->context, (size_t)length);
     if (!text) {
@@ -207,7 +214,8 @@ mote_status mote_safetensors_append(mote_file *file, const mote_input *input, in
         json_error_t error;
         json_t *root = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &error);
         if (!root && json_error_code(&error) == json_error_out_of_memory) {
-            status = mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header", input->path);
+            status =
+                mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header", input->path);
         } else if (!json_is_object(root)) {
             status = mote_bad_path(file->context, input->path, "header, offset %d: %s", error.position + LENGTH_BYTES,
                                    root ? "expected an object" : error.text);
@@ -255,8 +263,8 @@ static mote_status refuse_name(mote_writer *writer, const char *name)
     json_decref(text);
     return valid || empty ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header",
                                       writer->path)
-                          : mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' cannot be a name: it is not UTF-8",
-                                      writer->path, name);
+                          : mote_fail(writer->context, MOTE_ERROR_ARGUMENT,
+                                      "%s: '%s' cannot be a name: it is not UTF-8", writer->path, name);
 }
 
 static mote_status build_header(mote_writer *writer, size_t first, size_t count, json_t *root)
@@ -269,8 +277,8 @@ static mote_status build_header(mote_writer *writer, size_t first, size_t count,
         for (int plane = 0; status == MOTE_OK && plane < planes; plane++) {
             const char *name = entries[plane].name;
             if (json_object_get(root, name) || strcmp(name, "__metadata__") == 0) {
-                return mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: the name '%s' would occur twice", writer->path,
-                                 name);
+                return mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: the name '%s' would occur twice",
+                                 writer->path, name);
             }
             if (json_object_set_new(root, name, describe(&entries[plane], offset)) != 0) {
                 return refuse_name(writer, name);
@@ -323,9 +331,8 @@ static mote_status safetensors_create(mote_writer *writer)
     size_t count;
     mote_metadata *metadata;
     mote_status status = mote_planes_metadata(writer, &count, &metadata);
-    return status == MOTE_OK
-               ? mote_safetensors_begin(writer, writer->path, 0, writer->tensor_count, count, metadata)
-               : status;
+    return status == MOTE_OK ? mote_safetensors_begin(writer, writer->path, 0, writer->tensor_count, count, metadata)
+                             : status;
 }
 
 mote_status mote_safetensors_put(mote_writer *writer, const mote_tensor *tensor)
@@ -341,17 +348,14 @@ mote_status mote_safetensors_put(mote_writer *writer, const mote_tensor *tensor)
     return status;
 }
 
-static mote_status safetensors_finish(mote_writer *writer)
-{
-    return mote_output_finish(&writer->output);
-}
+static mote_status safetensors_finish(mote_writer *writer) { return mote_output_finish(&writer->output); }
 
 const mote_file_kind mote_safetensors_format = {.name = "safetensors",
-                                                  .ending = ".safetensors",
-                                                  .matches = safetensors_matches,
-                                                  .open = safetensors_open,
-                                                  .read = mote_planes_read,
-                                                  .read_entry = safetensors_read_entry,
-                                                  .create = safetensors_create,
-                                                  .put = mote_safetensors_put,
-                                                  .finish = safetensors_finish};
+                                                .ending = ".safetensors",
+                                                .matches = safetensors_matches,
+                                                .open = safetensors_open,
+                                                .read = mote_planes_read,
+                                                .read_entry = safetensors_read_entry,
+                                                .create = safetensors_create,
+                                                .put = mote_safetensors_put,
+                                                .finish = safetensors_finish};

@@ -19,10 +19,7 @@ typedef struct shards {
     size_t current;
 } shards;
 
-static bool shards_matches(const uint8_t *head, size_t size)
-{
-    return size > 0 && (head[0] == '{' || head[0] == '\n');
-}
+static bool shards_matches(const uint8_t *head, size_t size) { return size > 0 && (head[0] == '{' || head[0] == '\n'); }
 
 static void shards_close(mote_file *file)
 {
@@ -90,7 +87,8 @@ static mote_status open_all(mote_file *file, json_t *root)
         return MOTE_ERROR_MEMORY;
     }
     file->state = s;
-    json_object_foreach(map, name, value) {
+    json_object_foreach(map, name, value)
+    {
         if (!json_is_string(value)) {
             return mote_bad_file(file, "weight_map '%.100s': expected a file name", name);
         }
@@ -112,10 +110,12 @@ static mote_status check_map(mote_file *file, json_t *root)
     for (size_t i = 0; i < file->entry_count && status == MOTE_OK; i++) {
         const char *path = s->paths[file->entries[i].source], *slash = strrchr(path, '/');
         if (json_object_set_new(found, file->entries[i].name, json_string(slash ? slash + 1 : path)) != 0) {
-            status = mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the index", file->path);
+            status =
+                mote_fail(file->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the index", file->path);
         }
     }
-    json_object_foreach(map, name, value) {
+    json_object_foreach(map, name, value)
+    {
         const char *where = json_string_value(json_object_get(found, name));
         if (status == MOTE_OK && (!where || strcmp(where, json_string_value(value)) != 0)) {
             status = mote_bad_file(file, "weight_map: '%.100s' is not in '%.100s'", name, json_string_value(value));
@@ -128,8 +128,8 @@ static mote_status check_map(mote_file *file, json_t *root)
 static mote_status shards_open(mote_file *file)
 {
     if (file->input.size > INDEX_MAXIMUM) {
-        return mote_bad_file(file, "an index of %llu bytes; at most %d are read",
-                             (unsigned long long)file->input.size, INDEX_MAXIMUM);
+        return mote_bad_file(file, "an index of %llu bytes; at most %d are read", (unsigned long long)file->input.size,
+                             INDEX_MAXIMUM);
     }
     size_t size = (size_t)file->input.size;
     char *text = mote_allocate(file->context, size);
@@ -282,13 +282,13 @@ static void shards_discard(mote_writer *writer)
 }
 
 const mote_file_kind mote_shards_format = {.name = "safetensors index",
-                                             .ending = ".safetensors.index.json",
-                                             .matches = shards_matches,
-                                             .open = shards_open,
-                                             .read = mote_planes_read,
-                                             .read_entry = shards_read_entry,
-                                             .close = shards_close,
-                                             .create = shards_create,
-                                             .put = shards_put,
-                                             .finish = shards_finish,
-                                             .discard = shards_discard};
+                                           .ending = ".safetensors.index.json",
+                                           .matches = shards_matches,
+                                           .open = shards_open,
+                                           .read = mote_planes_read,
+                                           .read_entry = shards_read_entry,
+                                           .close = shards_close,
+                                           .create = shards_create,
+                                           .put = shards_put,
+                                           .finish = shards_finish,
+                                           .discard = shards_discard};

@@ -62,8 +62,8 @@ mote_status mote_input_read(const mote_input *input, uint64_t offset, size_t siz
     uint8_t *at = bytes;
     if (offset > input->size || size > input->size - offset) {
         return mote_fail(input->context, MOTE_ERROR_FILE,
-                         "%s: truncated: expected %zu bytes at offset %llu, but the file has %llu bytes",
-                         input->path, size, (unsigned long long)offset, (unsigned long long)input->size);
+                         "%s: truncated: expected %zu bytes at offset %llu, but the file has %llu bytes", input->path,
+                         size, (unsigned long long)offset, (unsigned long long)input->size);
     }
     while (size > 0) {
         size_t wanted = mote_size_min(size, CHUNK);

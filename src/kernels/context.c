@@ -25,10 +25,7 @@ static void default_release(void *user, void *pointer)
 
 static const mote_allocator default_allocator = {default_allocate, default_release, NULL};
 
-const char *mote_version(void)
-{
-    return MOTE_VERSION;
-}
+const char *mote_version(void) { return MOTE_VERSION; }
 
 __attribute__((format(printf, 4, 5))) static mote_status explain(char *message, size_t size, mote_status status,
                                                                  const char *format, ...)
@@ -77,8 +74,8 @@ static mote_status choose_threads(int asked, int *threads, char *message, size_t
     } else if (asked == 0) {
         count = mote_processor_count();
     } else if (asked < 0 || asked > THREADS_MAXIMUM) {
-        return explain(message, size, MOTE_ERROR_ARGUMENT, "threads: expected 0 .. %d, found %d",
-                       THREADS_MAXIMUM, asked);
+        return explain(message, size, MOTE_ERROR_ARGUMENT, "threads: expected 0 .. %d, found %d", THREADS_MAXIMUM,
+                       asked);
     }
     *threads = (int)count;
     return MOTE_OK;
@@ -92,8 +89,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     mote_cpu_level level;
     int threads = 1;
     *context = NULL;
-    mote_status status = choose_level(chosen.cpu ? chosen.cpu : getenv("MOTE_CPU"), &level, message,
-                                      message_size);
+    mote_status status = choose_level(chosen.cpu ? chosen.cpu : getenv("MOTE_CPU"), &level, message, message_size);
     if (status == MOTE_OK) {
         status = choose_threads(chosen.threads, &threads, message, message_size);
     }

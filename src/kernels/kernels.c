@@ -6,9 +6,9 @@ enum { LEVEL_c = MOTE_CPU_C, LEVEL_avx2 = MOTE_CPU_AVX2, LEVEL_avx512 = MOTE_CPU
 
 void mote_kernels_select(mote_kernels *kernels, mote_cpu_level level)
 {
-#define MOTE_KERNEL(slot, isa, tile)          \
-    if ((int)level >= LEVEL_##isa) {          \
-        kernels->slot = mote_##slot##__##isa; \
+#define MOTE_KERNEL(slot, isa, tile)                                                                                   \
+    if ((int)level >= LEVEL_##isa) {                                                                                   \
+        kernels->slot = mote_##slot##__##isa;                                                                          \
     }
 #include "kernels/kernels.inc"
 #undef MOTE_KERNEL

@@ -124,15 +124,9 @@ static void time_all(const check_kernel *kernel, void (*call)(void *))
     }
 }
 
-void time_narrow(const check_kernel *kernel)
-{
-    time_all(kernel, call_narrow);
-}
+void time_narrow(const check_kernel *kernel) { time_all(kernel, call_narrow); }
 
-void time_widen(const check_kernel *kernel)
-{
-    time_all(kernel, call_widen);
-}
+void time_widen(const check_kernel *kernel) { time_all(kernel, call_widen); }
 
 void time_random_words(const check_kernel *kernel)
 {

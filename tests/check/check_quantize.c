@@ -9,7 +9,7 @@
 enum { X, RANDOM, ELEMENTS, SCALES, EXPECTED_ELEMENTS, EXPECTED_SCALES, MAXIMA };
 
 static const mote_format formats[] = {MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2, MOTE_MXFP6_E3M2, MOTE_MXFP6_E2M3,
-                                      MOTE_MXFP4_E2M1, MOTE_MXINT8, MOTE_NVFP4};
+                                      MOTE_MXFP4_E2M1, MOTE_MXINT8,     MOTE_NVFP4};
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
 static mote_block_spec make_spec(mote_format format, const mote_quantize_options *options, float largest)
@@ -36,9 +36,8 @@ static float largest_finite(size_t count, const float *x)
 }
 
 /* Reference bytes of one block: padded codes, packed. */
-static void reference_block(mote_format format, const mote_quantize_options *options,
-                            const mote_block_spec *spec, int n, const float *x, const uint32_t *random,
-                            uint8_t *elements, uint8_t *scale)
+static void reference_block(mote_format format, const mote_quantize_options *options, const mote_block_spec *spec,
+                            int n, const float *x, const uint32_t *random, uint8_t *elements, uint8_t *scale)
 {
     uint8_t codes[32] = {0};
     if (format == MOTE_NVFP4) {
@@ -128,14 +127,15 @@ void check_column_maxima(const check_kernel *kernel)
     }
 }
 
-static void check_columns_once(const check_kernel *kernel, mote_format format,
-                               const mote_quantize_options *options, size_t length, size_t count)
+static void check_columns_once(const check_kernel *kernel, mote_format format, const mote_quantize_options *options,
+                               size_t length, size_t count)
 {
     const mote_format_traits *traits = mote_format_get(format);
     size_t bytes = (size_t)traits->block_bytes, ldx = count + check_below(3);
     size_t element_stride = bytes * (1 + check_below(3)), scale_stride = 1 + check_below(3);
     size_t size = length ? (length - 1) * ldx + count : 0;
-    size_t plane = count ? (count - 1) * element_stride + bytes : 0, plane_scales = count ? (count - 1) * scale_stride + 1 : 0;
+    size_t plane = count ? (count - 1) * element_stride + bytes : 0,
+           plane_scales = count ? (count - 1) * scale_stride + 1 : 0;
     bool stochastic = options->rounding == MOTE_STOCHASTIC;
     float *x = check_buffer(X, size * sizeof *x);
     uint32_t *random = stochastic ? check_buffer(RANDOM, length * count * sizeof *random) : NULL;
@@ -346,9 +346,9 @@ static void call_quantize_columns(void *argument)
     const timing *t = argument;
     size_t block = (size_t)t->spec.block, bytes = block * (size_t)t->spec.element->bits / 8;
     for (size_t r = 0; r < ROWS; r += block) {
-        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, WIDTH, t->maxima, t->random,
-                                                          t->elements + r / block * bytes, ROWS / block * bytes,
-                                                          t->scales + r / block, ROWS / block);
+        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, WIDTH, t->maxima,
+                                                          t->random, t->elements + r / block * bytes,
+                                                          ROWS / block * bytes, t->scales + r / block, ROWS / block);
     }
 }
 
@@ -357,9 +357,9 @@ static void call_dequantize_columns(void *argument)
     const timing *t = argument;
     size_t block = (size_t)t->spec.block, bytes = block * (size_t)t->spec.element->bits / 8;
     for (size_t r = 0; r < ROWS; r += block) {
-        ((mote_dequantize_columns_fn *)t->kernel->function)(
-            &t->spec, block, WIDTH, t->elements + r / block * bytes, ROWS / block * bytes, t->scales + r / block,
-            ROWS / block, t->x + r * WIDTH, WIDTH);
+        ((mote_dequantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->elements + r / block * bytes,
+                                                            ROWS / block * bytes, t->scales + r / block, ROWS / block,
+                                                            t->x + r * WIDTH, WIDTH);
     }
 }
 
@@ -388,25 +388,13 @@ static void time_all(const check_kernel *kernel, void (*call)(void *), bool quan
     }
 }
 
-void time_quantize_rows(const check_kernel *kernel)
-{
-    time_all(kernel, call_quantize_rows, true);
-}
+void time_quantize_rows(const check_kernel *kernel) { time_all(kernel, call_quantize_rows, true); }
 
-void time_quantize_columns(const check_kernel *kernel)
-{
-    time_all(kernel, call_quantize_columns, true);
-}
+void time_quantize_columns(const check_kernel *kernel) { time_all(kernel, call_quantize_columns, true); }
 
-void time_dequantize_rows(const check_kernel *kernel)
-{
-    time_all(kernel, call_dequantize_rows, false);
-}
+void time_dequantize_rows(const check_kernel *kernel) { time_all(kernel, call_dequantize_rows, false); }
 
-void time_dequantize_columns(const check_kernel *kernel)
-{
-    time_all(kernel, call_dequantize_columns, false);
-}
+void time_dequantize_columns(const check_kernel *kernel) { time_all(kernel, call_dequantize_columns, false); }
 
 static void call_largest(void *argument)
 {

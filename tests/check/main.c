@@ -25,10 +25,19 @@ static const struct {
     const char *slot;
     check_function *check, *time;
 } slots[] = {
-#define SLOT(name) {#name, check_##name, time_##name}
-    SLOT(random_words),     SLOT(narrow),           SLOT(widen),
-    SLOT(quantize_rows),    SLOT(quantize_columns), SLOT(dequantize_rows),
-    SLOT(dequantize_columns), SLOT(largest_magnitude), SLOT(column_maxima),
+#define SLOT(name)                                                                                                     \
+    {                                                                                                                  \
+#name, check_##name, time_##name                                                                               \
+    }
+    SLOT(random_words),
+    SLOT(narrow),
+    SLOT(widen),
+    SLOT(quantize_rows),
+    SLOT(quantize_columns),
+    SLOT(dequantize_rows),
+    SLOT(dequantize_columns),
+    SLOT(largest_magnitude),
+    SLOT(column_maxima),
 #undef SLOT
 };
 
@@ -36,15 +45,9 @@ static uint64_t seed, drawn;
 static const char *current = "none";
 static int failures;
 
-uint32_t check_random(void)
-{
-    return mote_philox_word(seed, drawn++);
-}
+uint32_t check_random(void) { return mote_philox_word(seed, drawn++); }
 
-size_t check_below(size_t bound)
-{
-    return bound ? check_random() % bound : 0;
-}
+size_t check_below(size_t bound) { return bound ? check_random() % bound : 0; }
 
 void check_fail(const char *format, ...)
 {
@@ -57,17 +60,14 @@ void check_fail(const char *format, ...)
     va_end(arguments);
 }
 
-bool check_failed(void)
-{
-    return failures > 0;
-}
+bool check_failed(void) { return failures > 0; }
 
 /* A crash names the kernel and the seed before it ends the run. Only write(2) is safe here. */
 static void crashed(int number)
 {
     char text[256];
-    int length = snprintf(text, sizeof text, "\n%s: signal %d (seed %llu)\n", current, number,
-                          (unsigned long long)seed);
+    int length =
+        snprintf(text, sizeof text, "\n%s: signal %d (seed %llu)\n", current, number, (unsigned long long)seed);
     ssize_t ignored = write(STDOUT_FILENO, text, (size_t)length);
     (void)ignored;
     _exit(1);
@@ -147,10 +147,7 @@ void check_values_of(int pattern, float *x, size_t count)
     }
 }
 
-void check_values(float *x, size_t count)
-{
-    check_values_of((int)check_below(CHECK_PATTERNS), x, count);
-}
+void check_values(float *x, size_t count) { check_values_of((int)check_below(CHECK_PATTERNS), x, count); }
 
 static int compare_doubles(const void *a, const void *b)
 {

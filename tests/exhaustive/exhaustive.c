@@ -66,8 +66,8 @@ static mote_block_spec make_spec(mote_format format, const mote_quantize_options
 }
 
 /* One batch through a level's kernel and through ref/; returns the number of differences and prints the first. */
-static size_t check_batch(const mote_kernels *kernels, mote_format format, const mote_quantize_options *options, size_t count,
-                          const float *x, const uint32_t *random)
+static size_t check_batch(const mote_kernels *kernels, mote_format format, const mote_quantize_options *options,
+                          size_t count, const float *x, const uint32_t *random)
 {
     static uint32_t maxima[BATCH];
     static uint8_t elements[BATCH * 32], scales[BATCH];
@@ -79,7 +79,8 @@ static size_t check_batch(const mote_kernels *kernels, mote_format format, const
     for (size_t i = 0; i < count; i++) {
         uint8_t code, scale;
         if (format == MOTE_NVFP4) {
-            ref_quantize_nvfp4(options->rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random + i, &code, &scale);
+            ref_quantize_nvfp4(options->rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random + i, &code,
+                               &scale);
         } else {
             ref_quantize_mx(format, options, 1, x + i, random + i, &code, &scale);
         }
@@ -144,7 +145,8 @@ static size_t check_all(const mote_kernels *kernels)
             for (size_t i = 0; i < BATCH; i++) {
                 uint8_t code, scale;
                 if (formats[f] == MOTE_NVFP4) {
-                    ref_quantize_nvfp4(options.rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random, &code, &scale);
+                    ref_quantize_nvfp4(options.rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random, &code,
+                                       &scale);
                 } else {
                     ref_quantize_mx(formats[f], &options, 1, x + i, random, &code, &scale);
                 }

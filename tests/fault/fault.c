@@ -3,12 +3,12 @@
  * temporary file may stay, and an old output must be untouched unless the cast succeeded. */
 #include <dirent.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "base/context.h"
@@ -133,7 +133,8 @@ static void run_fault(mote_context *context, const scenario *s, const char *expe
     armed.left = -1;
     runs++;
     char *bytes = read_file(output, &size);
-    bool right = size == expected_size && memcmp(bytes, expected, size) == 0, untouched = size == 3 && memcmp(bytes, "old", 3) == 0;
+    bool right = size == expected_size && memcmp(bytes, expected, size) == 0,
+         untouched = size == 3 && memcmp(bytes, "old", 3) == 0;
     free(bytes);
     if (status == MOTE_OK && !right) {
         complain(s->output, "said ok, but the output is wrong");
@@ -258,10 +259,12 @@ static mote_status make_input(mote_context *context, const char *name)
     }
     mote_tensor plain = {.layout = {MOTE_FP32, 2, 1, {6, 128}}, .elements = values, .tensor_scale = 1};
     mote_tensor narrow = {.layout = {MOTE_NVFP4, 2, 1, {6, 128}}, .elements = elements, .scales = scales};
-    mote_tensor_info infos[] = {{.name = "a.weight", .layout = plain.layout}, {.name = "b.weight", .layout = narrow.layout}};
+    mote_tensor_info infos[] = {{.name = "a.weight", .layout = plain.layout},
+                                {.name = "b.weight", .layout = narrow.layout}};
     mote_metadata metadata = {"general.name", "a test", NULL, 0};
     mote_status status = mote_quantize(context, values, NULL, NULL, &narrow);
-    status = status == MOTE_OK ? mote_writer_create(context, path_of(name, path), 2, infos, 1, &metadata, &writer) : status;
+    status =
+        status == MOTE_OK ? mote_writer_create(context, path_of(name, path), 2, infos, 1, &metadata, &writer) : status;
     if (status == MOTE_OK) {
         mote_writer_put(writer, &plain);
         mote_writer_put(writer, &narrow);
@@ -273,11 +276,14 @@ static mote_status make_input(mote_context *context, const char *name)
 int main(void)
 {
     static const scenario scenarios[] = {
-        {"in.safetensors", "out.safetensors", MOTE_MXFP6_E3M2}, {"in.safetensors", "out.gguf", MOTE_MXFP4_E2M1},
-        {"in.gguf", "out2.gguf", MOTE_BF16},                    {"in.safetensors", "out.safetensors.index.json", MOTE_MXINT8},
+        {"in.safetensors", "out.safetensors", MOTE_MXFP6_E3M2},
+        {"in.safetensors", "out.gguf", MOTE_MXFP4_E2M1},
+        {"in.gguf", "out2.gguf", MOTE_BF16},
+        {"in.safetensors", "out.safetensors.index.json", MOTE_MXINT8},
         {"in.safetensors.index.json", "out3.safetensors", MOTE_FP32},
 #ifdef MOTE_WITH_LIBZIP
-        {"in.safetensors", "out.npz", MOTE_MXFP8_E4M3},         {"in.npz", "out4.safetensors", MOTE_MXFP8_E5M2},
+        {"in.safetensors", "out.npz", MOTE_MXFP8_E4M3},
+        {"in.npz", "out4.safetensors", MOTE_MXFP8_E5M2},
 #endif
     };
     mote_allocator allocator = {count_allocate, count_release, NULL};

@@ -26,7 +26,8 @@ static uint64_t read_all(mote_context *context, const char *path)
             fprintf(stderr, "tensor '%s' claims %zu bytes\n", info->name, info->element_bytes);
             abort();
         }
-        mote_tensor tensor = {.elements = calloc(1, info->element_bytes + 1), .scales = calloc(1, info->scale_bytes + 1)};
+        mote_tensor tensor = {.elements = calloc(1, info->element_bytes + 1),
+                              .scales = calloc(1, info->scale_bytes + 1)};
         mote_status read = mote_file_read(file, i, &tensor);
         mote_summary summary;
         if (read == MOTE_OK) {

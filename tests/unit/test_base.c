@@ -67,10 +67,7 @@ static void arena_keeps_everything(void **state)
     mote_context_destroy(context);
 }
 
-static void count_task(void *argument, size_t index)
-{
-    ((int *)argument)[index]++;
-}
+static void count_task(void *argument, size_t index) { ((int *)argument)[index]++; }
 
 static void parallel_runs_each_once(void **state)
 {
@@ -184,10 +181,14 @@ static void machine_description(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(philox_known_answers),    cmocka_unit_test(allocation_checks_sizes),
-        cmocka_unit_test(arena_keeps_everything),  cmocka_unit_test(parallel_runs_each_once),
-        cmocka_unit_test(floating_point_environment), cmocka_unit_test(context_options),
-        cmocka_unit_test(own_allocator),           cmocka_unit_test(machine_description),
+        cmocka_unit_test(philox_known_answers),
+        cmocka_unit_test(allocation_checks_sizes),
+        cmocka_unit_test(arena_keeps_everything),
+        cmocka_unit_test(parallel_runs_each_once),
+        cmocka_unit_test(floating_point_environment),
+        cmocka_unit_test(context_options),
+        cmocka_unit_test(own_allocator),
+        cmocka_unit_test(machine_description),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,11 +74,14 @@ static void hostile_safetensors(void **state)
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "truncated");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 8, "trailing");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-                "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}", 6, "overlap");
+                "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
+                6, "overlap");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-                "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}", 12, "hole");
+                "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}}",
+                12, "hole");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
-                "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}", 8, "duplicate");
+                "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+                8, "duplicate");
     safetensors("{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "12 bits");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4, "sizes");
     safetensors("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4, "do not fit");
@@ -86,11 +89,13 @@ static void hostile_safetensors(void **state)
     safetensors("{\"a\":[1,2]}", 0, "expected dtype");
     safetensors("{\"__metadata__\":{\"k\":7}}", 0, "expected a string");
     safetensors("{\"a\":", 0, "offset");
+    safetensors(
+        "{\"w\":{\"dtype\":\"F4\",\"shape\":[32],\"data_offsets\":[0,16]},"
+        "\"__metadata__\":{\"mote:w\":\"{\\\"format\\\":\\\"mxfp4_e2m1\\\",\\\"shape\\\":[32],\\\"axis\\\":0}\"}}",
+        16, "missing");
     safetensors("{\"w\":{\"dtype\":\"F4\",\"shape\":[32],\"data_offsets\":[0,16]},"
-                "\"__metadata__\":{\"mote:w\":\"{\\\"format\\\":\\\"mxfp4_e2m1\\\",\\\"shape\\\":[32],\\\"axis\\\":0}\"}}", 16,
-                "missing");
-    safetensors("{\"w\":{\"dtype\":\"F4\",\"shape\":[32],\"data_offsets\":[0,16]},"
-                "\"__metadata__\":{\"mote:w\":\"{\\\"format\\\":\\\"mxfp9\\\"}\"}}", 16, "metadata 'mote:w'");
+                "\"__metadata__\":{\"mote:w\":\"{\\\"format\\\":\\\"mxfp9\\\"}\"}}",
+                16, "metadata 'mote:w'");
     /* nested far deeper than any header */
     static char nested[40000];
     size_t used = (size_t)snprintf(nested, sizeof nested, "{\"a\":");
@@ -315,8 +320,9 @@ static void round_trip(const char *name, bool last_axis_only, const mote_format 
 static void round_trips(void **state)
 {
     (void)state;
-    static const mote_format all[] = {MOTE_FP32,       MOTE_BF16,       MOTE_FP16,       MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2,
-                                      MOTE_MXFP6_E3M2, MOTE_MXFP6_E2M3, MOTE_MXFP4_E2M1, MOTE_MXINT8,     MOTE_NVFP4};
+    static const mote_format all[] = {MOTE_FP32,       MOTE_BF16,       MOTE_FP16,       MOTE_MXFP8_E4M3,
+                                      MOTE_MXFP8_E5M2, MOTE_MXFP6_E3M2, MOTE_MXFP6_E2M3, MOTE_MXFP4_E2M1,
+                                      MOTE_MXINT8,     MOTE_NVFP4};
     static const mote_format gguf[] = {MOTE_FP32, MOTE_BF16, MOTE_FP16, MOTE_MXFP4_E2M1, MOTE_NVFP4};
     round_trip("all.safetensors", false, all, 10);
     round_trip("all.safetensors.index.json", false, all, 10);
@@ -374,20 +380,25 @@ static void writers_refuse(void **state)
     mote_context *context = unit_context(1, NULL);
     mote_writer *writer;
     float x[40] = {0};
-    mote_tensor_info infos[2] = {{.name = "a", .layout = {MOTE_FP32, 1, 0, {40}}}, {.name = "b", .layout = {MOTE_FP32, 1, 0, {40}}}};
+    mote_tensor_info infos[2] = {{.name = "a", .layout = {MOTE_FP32, 1, 0, {40}}},
+                                 {.name = "b", .layout = {MOTE_FP32, 1, 0, {40}}}};
     assert_int_equal(mote_writer_create(context, path_of("x.txt"), 1, infos, 0, NULL, &writer), MOTE_ERROR_UNSUPPORTED);
     assert_int_equal(mote_writer_create(context, path_of("x.npy"), 2, infos, 0, NULL, &writer), MOTE_ERROR_UNSUPPORTED);
     assert_int_equal(mote_writer_create(context, path_of("no/x.npy"), 1, infos, 0, NULL, &writer), MOTE_ERROR_IO);
     infos[1].name = "a";
-    assert_int_equal(mote_writer_create(context, path_of("x.safetensors"), 2, infos, 0, NULL, &writer), MOTE_ERROR_ARGUMENT);
+    assert_int_equal(mote_writer_create(context, path_of("x.safetensors"), 2, infos, 0, NULL, &writer),
+                     MOTE_ERROR_ARGUMENT);
     infos[0].name = "bad \xff utf-8";
-    assert_int_equal(mote_writer_create(context, path_of("x.safetensors"), 1, infos, 0, NULL, &writer), MOTE_ERROR_ARGUMENT);
+    assert_int_equal(mote_writer_create(context, path_of("x.safetensors"), 1, infos, 0, NULL, &writer),
+                     MOTE_ERROR_ARGUMENT);
     infos[0].name = "a";
     infos[0].layout.format = MOTE_MXFP4_E2M1;
-    assert_int_equal(mote_writer_create(context, path_of("x.gguf"), 1, infos, 0, NULL, &writer), MOTE_ERROR_UNSUPPORTED);
+    assert_int_equal(mote_writer_create(context, path_of("x.gguf"), 1, infos, 0, NULL, &writer),
+                     MOTE_ERROR_UNSUPPORTED);
     assert_non_null(strstr(mote_context_message(context), "multiple of 32"));
     infos[0].layout.format = MOTE_MXFP6_E3M2;
-    assert_int_equal(mote_writer_create(context, path_of("x.gguf"), 1, infos, 0, NULL, &writer), MOTE_ERROR_UNSUPPORTED);
+    assert_int_equal(mote_writer_create(context, path_of("x.gguf"), 1, infos, 0, NULL, &writer),
+                     MOTE_ERROR_UNSUPPORTED);
     infos[0].layout.format = MOTE_FP32;
     assert_int_equal(mote_writer_create(context, path_of("x.npy"), 1, infos, 0, NULL, &writer), MOTE_OK);
     mote_tensor wrong = {.layout = {MOTE_FP32, 1, 0, {39}}, .elements = x};
@@ -400,8 +411,8 @@ static void writers_refuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hostile_safetensors), cmocka_unit_test(hostile_npy),   cmocka_unit_test(hostile_gguf),
-        cmocka_unit_test(hostile_index),       cmocka_unit_test(round_trips),   cmocka_unit_test(mxint8_as_q8_0),
+        cmocka_unit_test(hostile_safetensors), cmocka_unit_test(hostile_npy), cmocka_unit_test(hostile_gguf),
+        cmocka_unit_test(hostile_index),       cmocka_unit_test(round_trips), cmocka_unit_test(mxint8_as_q8_0),
         cmocka_unit_test(writers_refuse),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -18,8 +18,8 @@ static size_t count_of(const mote_layout *layout)
 }
 
 /* Codes and scales of a row-major tensor by ref/, in the order of the public layout. */
-static void reference(const mote_layout *layout, const mote_quantize_options *options, const float *x, float tensor_encode,
-                      float tensor_decode, uint8_t *codes, uint8_t *scales)
+static void reference(const mote_layout *layout, const mote_quantize_options *options, const float *x,
+                      float tensor_encode, float tensor_decode, uint8_t *codes, uint8_t *scales)
 {
     size_t inner = 1, length = layout->rank ? layout->shape[layout->axis] : 1, count = count_of(layout);
     for (int d = layout->axis + 1; d < layout->rank; d++) {
@@ -191,7 +191,8 @@ static void strided_arrays(void **state)
                 mote_layout_sizes sizes;
                 for (int r = 0; r < ROWS; r++) {
                     for (int c = 0; c < COLUMNS; c++) {
-                        dense[r * COLUMNS + c] = base[(ptrdiff_t)views[v].start + r * views[v].stride[0] + c * views[v].stride[1]];
+                        dense[r * COLUMNS + c] =
+                            base[(ptrdiff_t)views[v].start + r * views[v].stride[0] + c * views[v].stride[1]];
                     }
                 }
                 mote_tensor a = unit_tensor(context, layout), b = unit_tensor(context, layout);
@@ -203,7 +204,8 @@ static void strided_arrays(void **state)
                 assert_int_equal(mote_dequantize(context, &a, y, NULL), MOTE_OK);
                 assert_int_equal(mote_dequantize(context, &a, back + views[v].start, views[v].stride), MOTE_OK);
                 for (int i = 0; i < ROWS * COLUMNS; i++) {
-                    ptrdiff_t at = (ptrdiff_t)views[v].start + i / COLUMNS * views[v].stride[0] + i % COLUMNS * views[v].stride[1];
+                    ptrdiff_t at =
+                        (ptrdiff_t)views[v].start + i / COLUMNS * views[v].stride[0] + i % COLUMNS * views[v].stride[1];
                     assert_memory_equal(&back[at], &y[i], sizeof *y);
                 }
                 unit_free(&a);
@@ -438,11 +440,16 @@ static void element_codes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(element_codes),         cmocka_unit_test(every_axis_and_format),
-        cmocka_unit_test(large_columns),         cmocka_unit_test(threads_and_levels_agree),
-        cmocka_unit_test(strided_arrays),        cmocka_unit_test(requantize_is_both),
-        cmocka_unit_test(transpose_moves_lines), cmocka_unit_test(special_blocks),
-        cmocka_unit_test(statistics),            cmocka_unit_test(stochastic_is_unbiased),
+        cmocka_unit_test(element_codes),
+        cmocka_unit_test(every_axis_and_format),
+        cmocka_unit_test(large_columns),
+        cmocka_unit_test(threads_and_levels_agree),
+        cmocka_unit_test(strided_arrays),
+        cmocka_unit_test(requantize_is_both),
+        cmocka_unit_test(transpose_moves_lines),
+        cmocka_unit_test(special_blocks),
+        cmocka_unit_test(statistics),
+        cmocka_unit_test(stochastic_is_unbiased),
         cmocka_unit_test(errors_name_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "kernels/convert/convert_body.h"
 
 void mote_narrow__avx512(mote_format format, mote_rounding rounding, size_t count, const float *x,
-                    const uint32_t *random, uint16_t *codes)
+                         const uint32_t *random, uint16_t *codes)
 {
     narrow(format, rounding, count, x, random, codes);
 }

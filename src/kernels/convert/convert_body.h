@@ -11,8 +11,7 @@ static inline __attribute__((always_inline)) uint32_t magnitude16(uint32_t bits,
     int field = (int)(bits >> MOTE_FP32_MANTISSA_BITS);
     int normal = field > 0;
     int exponent = field + !normal - MOTE_FP32_BIAS;
-    uint32_t significand =
-        (bits & (MOTE_FP32_IMPLIED_ONE - 1)) | (uint32_t)normal << MOTE_FP32_MANTISSA_BITS;
+    uint32_t significand = (bits & (MOTE_FP32_IMPLIED_ONE - 1)) | (uint32_t)normal << MOTE_FP32_MANTISSA_BITS;
     int above = exponent - lowest;
     int scaled = above > 0 ? above : 0;
     int below = above < 0 ? -above : 0;
@@ -41,9 +40,8 @@ static inline __attribute__((always_inline)) uint32_t magnitude16(uint32_t bits,
     return k + ((uint32_t)scaled << m);
 }
 
-static inline __attribute__((always_inline)) uint16_t narrow_one(uint32_t bits, int m, int lowest,
-                                                                 uint32_t infinity, mote_rounding rounding,
-                                                                 uint32_t random)
+static inline __attribute__((always_inline)) uint16_t narrow_one(uint32_t bits, int m, int lowest, uint32_t infinity,
+                                                                 mote_rounding rounding, uint32_t random)
 {
     uint32_t magnitude = bits & MOTE_FP32_ABS;
     uint32_t code = magnitude16(magnitude, m, lowest, rounding, random);
@@ -55,9 +53,8 @@ static inline __attribute__((always_inline)) uint16_t narrow_one(uint32_t bits, 
 }
 
 static inline __attribute__((always_inline)) void narrow_all(int m, int lowest, uint32_t infinity,
-                                                             mote_rounding rounding, size_t count,
-                                                             const float *x, const uint32_t *random,
-                                                             uint16_t *codes)
+                                                             mote_rounding rounding, size_t count, const float *x,
+                                                             const uint32_t *random, uint16_t *codes)
 {
     for (size_t i = 0; i < count; i++) {
         uint16_t code = narrow_one(mote_float_bits(x[i]), m, lowest, infinity, rounding,
@@ -67,9 +64,8 @@ static inline __attribute__((always_inline)) void narrow_all(int m, int lowest, 
 }
 
 static inline __attribute__((always_inline)) void narrow_rounding(int m, int lowest, uint32_t infinity,
-                                                                  mote_rounding rounding, size_t count,
-                                                                  const float *x, const uint32_t *random,
-                                                                  uint16_t *codes)
+                                                                  mote_rounding rounding, size_t count, const float *x,
+                                                                  const uint32_t *random, uint16_t *codes)
 {
     switch (rounding) {
     case MOTE_NEAREST_EVEN: narrow_all(m, lowest, infinity, MOTE_NEAREST_EVEN, count, x, NULL, codes); break;

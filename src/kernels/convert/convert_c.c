@@ -1,8 +1,8 @@
 /* The body for c. */
 #include "kernels/convert/convert_body.h"
 
-void mote_narrow__c(mote_format format, mote_rounding rounding, size_t count, const float *x,
-                    const uint32_t *random, uint16_t *codes)
+void mote_narrow__c(mote_format format, mote_rounding rounding, size_t count, const float *x, const uint32_t *random,
+                    uint16_t *codes)
 {
     narrow(format, rounding, count, x, random, codes);
 }

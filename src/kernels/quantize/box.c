@@ -6,8 +6,8 @@
 #include <emmintrin.h>
 #endif
 
-mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor,
-                             const mote_quantize_options *options, mote_open_tensor *open)
+mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
+                             mote_open_tensor *open)
 {
     static const mote_quantize_options defaults = {MOTE_NEAREST_EVEN, MOTE_SCALE_FLOOR, 0};
     *open = (mote_open_tensor){.tensor = tensor, .options = options ? options : &defaults};
@@ -17,8 +17,8 @@ mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor,
     }
     options = open->options;
     if (!mote_rounding_name(options->rounding) || !mote_scale_rule_name(options->scale_rule)) {
-        return mote_fail(context, MOTE_ERROR_ARGUMENT, "unknown rounding %d or scale rule %d",
-                         (int)options->rounding, (int)options->scale_rule);
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "unknown rounding %d or scale rule %d", (int)options->rounding,
+                         (int)options->scale_rule);
     }
     if (tensor->layout.format == MOTE_NVFP4 && options->scale_rule != MOTE_SCALE_FLOOR) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT,
@@ -41,8 +41,7 @@ mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor,
     return MOTE_OK;
 }
 
-mote_cut mote_cut_choose(const mote_resolved_layout *layout, int axis, int second_axis, size_t grain,
-                         int threads)
+mote_cut mote_cut_choose(const mote_resolved_layout *layout, int axis, int second_axis, size_t grain, int threads)
 {
     enum { PIECES_PER_THREAD = 4, SMALL = 16384 };
     mote_cut best = {.dim = 0, .grain = grain, .pieces = 1};
@@ -97,8 +96,7 @@ typedef struct place {
     uint64_t position; /* row-major, for random numbers */
 } place;
 
-static place locate(const mote_resolved_layout *layout, const mote_box *box, const mote_strided *x,
-                    const size_t *index)
+static place locate(const mote_resolved_layout *layout, const mote_box *box, const mote_strided *x, const size_t *index)
 {
     place p = {0, 0, 0};
     for (int d = 0; d < layout->rank; d++) {
@@ -214,8 +212,8 @@ static void copy_run(uint8_t *to, const uint8_t *from, size_t bytes)
 }
 
 /* The panel that follows down the same columns; without rows if there is none. */
-static panel panel_at(const mote_open_tensor *open, const mote_box *box, const mote_strided *x, const place *p, size_t c,
-                      size_t columns, size_t at)
+static panel panel_at(const mote_open_tensor *open, const mote_box *box, const mote_strided *x, const place *p,
+                      size_t c, size_t columns, size_t at)
 {
     int axis = open->layout.axis;
     size_t left = at < box->extent[axis] ? box->extent[axis] - at : 0;
@@ -224,9 +222,9 @@ static panel panel_at(const mote_open_tensor *open, const mote_box *box, const m
 }
 
 /* One panel in strips; its packed blocks go to elements, stride bytes a column apart. */
-static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *open, const panel *this, const panel *next,
-                           uint64_t position, mote_scratch *scratch, uint8_t *elements, size_t element_stride,
-                           uint8_t *scales)
+static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *open, const panel *this,
+                           const panel *next, uint64_t position, mote_scratch *scratch, uint8_t *elements,
+                           size_t element_stride, uint8_t *scales)
 {
     const mote_resolved_layout *layout = &open->layout;
     bool stochastic = open->options->rounding == MOTE_STOCHASTIC;
@@ -246,10 +244,7 @@ static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *
 }
 
 /* Packed blocks that are gathered: a cache line; of six-bit elements two blocks, most of one. */
-static size_t run_blocks(size_t block_bytes)
-{
-    return CACHE_LINE / block_bytes;
-}
+static size_t run_blocks(size_t block_bytes) { return CACHE_LINE / block_bytes; }
 
 /* A stripe of columns from its first row to its last. c: its first column in the box. */
 static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
@@ -259,7 +254,8 @@ static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor 
     int axis = layout->axis;
     size_t block = (size_t)open->spec.block, bytes = (size_t)layout->traits->block_bytes;
     size_t run = run_blocks(bytes);
-    size_t line = p->line + c, first = box->origin[axis] / block, blocks = mote_size_divide_up(box->extent[axis], block);
+    size_t line = p->line + c, first = box->origin[axis] / block,
+           blocks = mote_size_divide_up(box->extent[axis], block);
     uint8_t *to = (uint8_t *)open->tensor->elements + line * layout->line_bytes + first * bytes;
     uint8_t *scales = open->tensor->scales + line * layout->sizes.blocks_per_line + first;
     for (size_t b = 0; b < blocks; b++) {
@@ -277,8 +273,8 @@ static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor 
         }
         if (in_scales + 1 == MOTE_RUN_SCALES || b + 1 == blocks) {
             for (size_t i = 0; i < columns; i++) {
-                memcpy(scales + i * layout->sizes.blocks_per_line + (b - in_scales), scratch->scales + i * MOTE_RUN_SCALES,
-                       in_scales + 1);
+                memcpy(scales + i * layout->sizes.blocks_per_line + (b - in_scales),
+                       scratch->scales + i * MOTE_RUN_SCALES, in_scales + 1);
             }
         }
     }
@@ -291,7 +287,8 @@ static void quantize_panels(const mote_kernels *kernels, const mote_open_tensor 
     do {
         place p = locate(&open->layout, box, x, index);
         for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
-            quantize_stripe(kernels, open, box, x, scratch, &p, c, mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
+            quantize_stripe(kernels, open, box, x, scratch, &p, c,
+                            mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
         }
     } while (mote_box_next(box, open->layout.rank, 1u << open->layout.axis | 1u << lanes, index));
 #if defined(__x86_64__)
@@ -347,7 +344,8 @@ static void dequantize_stripe(const mote_kernels *kernels, const mote_open_tenso
     const mote_resolved_layout *layout = &open->layout;
     int axis = layout->axis;
     size_t block = (size_t)open->spec.block, bytes = (size_t)layout->traits->block_bytes, run = run_blocks(bytes);
-    size_t line = p->line + c, first = box->origin[axis] / block, blocks = mote_size_divide_up(box->extent[axis], block);
+    size_t line = p->line + c, first = box->origin[axis] / block,
+           blocks = mote_size_divide_up(box->extent[axis], block);
     const uint8_t *from = (const uint8_t *)open->tensor->elements + line * layout->line_bytes + first * bytes;
     const uint8_t *scales = open->tensor->scales + line * layout->sizes.blocks_per_line + first;
     for (size_t b = 0; b < blocks; b++) {
@@ -360,11 +358,10 @@ static void dequantize_stripe(const mote_kernels *kernels, const mote_open_tenso
             memcpy(scratch->scales + i * MOTE_RUN_SCALES, scales + i * layout->sizes.blocks_per_line + b,
                    mote_size_min(MOTE_RUN_SCALES, blocks - b));
         }
-        kernels->dequantize_columns(&open->spec, mote_size_min(block, box->extent[axis] - b * block), columns,
-                                    scratch->elements + in_run * bytes, run * bytes, scratch->scales + in_scales,
-                                    MOTE_RUN_SCALES,
-                                    (float *)y->start + p->offset + (ptrdiff_t)(b * block) * y->stride[axis] + c,
-                                    y->stride[axis]);
+        kernels->dequantize_columns(
+            &open->spec, mote_size_min(block, box->extent[axis] - b * block), columns,
+            scratch->elements + in_run * bytes, run * bytes, scratch->scales + in_scales, MOTE_RUN_SCALES,
+            (float *)y->start + p->offset + (ptrdiff_t)(b * block) * y->stride[axis] + c, y->stride[axis]);
     }
 }
 

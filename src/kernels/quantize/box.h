@@ -30,7 +30,13 @@ typedef struct mote_open_tensor {
 
 /* What a box needs to work on, so that nothing is allocated: a segment of a line, or, where blocks run down columns,
  * the maxima and the packed blocks of a few panels of one block by MOTE_PANEL_COLUMNS columns. */
-enum { MOTE_SEGMENT = 4096, MOTE_PANEL_COLUMNS = 2048, MOTE_STRIP_COLUMNS = 32, MOTE_RUN_BYTES = 64, MOTE_RUN_SCALES = 16 };
+enum {
+    MOTE_SEGMENT = 4096,
+    MOTE_PANEL_COLUMNS = 2048,
+    MOTE_STRIP_COLUMNS = 32,
+    MOTE_RUN_BYTES = 64,
+    MOTE_RUN_SCALES = 16
+};
 typedef struct mote_scratch {
     float values[MOTE_SEGMENT];
     uint32_t random[MOTE_SEGMENT];
@@ -40,8 +46,8 @@ typedef struct mote_scratch {
 } mote_scratch;
 
 /* Checks tensor and options and fills open. options NULL: defaults. */
-mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor,
-                             const mote_quantize_options *options, mote_open_tensor *open);
+mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
+                             mote_open_tensor *open);
 
 /* Single-threaded work on one box. tensor->tensor_scale must be final. */
 void mote_quantize_box(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
@@ -56,8 +62,7 @@ typedef struct mote_cut {
 } mote_cut;
 
 /* A cut into enough pieces for threads, each a whole number of blocks along every axis given (-1: none). */
-mote_cut mote_cut_choose(const mote_resolved_layout *layout, int axis, int second_axis, size_t grain,
-                         int threads);
+mote_cut mote_cut_choose(const mote_resolved_layout *layout, int axis, int second_axis, size_t grain, int threads);
 
 /* Box number index of a cut. */
 mote_box mote_cut_box(const mote_resolved_layout *layout, const mote_cut *cut, size_t index);

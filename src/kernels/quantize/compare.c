@@ -20,8 +20,8 @@ typedef struct compare_piece {
 } compare_piece;
 
 /* Adds one segment of a line. limit(i): the largest magnitude that value i can have without saturating. */
-static void compare_run(const mote_open_tensor *open, size_t count, const float *x, ptrdiff_t stride,
-                        const float *q, const float *limit, mote_error *error)
+static void compare_run(const mote_open_tensor *open, size_t count, const float *x, ptrdiff_t stride, const float *q,
+                        const float *limit, mote_error *error)
 {
     size_t block = (size_t)open->spec.block;
     for (size_t i = 0; i < count; i++) {
@@ -78,8 +78,8 @@ static void compare_segment(void *argument, const mote_open_tensor *open, const 
     int axis = open->layout.axis;
     ptrdiff_t stride = j->strides ? j->strides[axis] : (ptrdiff_t)open->layout.stride[axis];
     if (block > 1) {
-        segment_limits(open, segment->line, segment->origin[axis] / block,
-                       mote_size_divide_up(segment->count, block), limit);
+        segment_limits(open, segment->line, segment->origin[axis] / block, mote_size_divide_up(segment->count, block),
+                       limit);
     } else {
         for (size_t i = 0; i < segment->count; i++) {
             limit[i] = (float)open->layout.traits->largest;
@@ -109,8 +109,8 @@ static void add(mote_error *total, const mote_error *part)
     total->maximum_absolute = fmax(total->maximum_absolute, part->maximum_absolute);
 }
 
-mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t *strides,
-                         const mote_tensor *tensor, mote_error *error)
+mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t *strides, const mote_tensor *tensor,
+                         mote_error *error)
 {
     mote_open_tensor open;
     mote_error errors[MOTE_FIXED_PIECES] = {{0}};

@@ -6,8 +6,8 @@
 #ifndef MOTE_KERNELS_QUANTIZE_KERNEL_H
 #define MOTE_KERNELS_QUANTIZE_KERNEL_H
 
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "formats/element.h"
@@ -17,18 +17,18 @@ enum { MOTE_MX_BLOCK = 32, MOTE_NVFP4_BLOCK = 16 };
 /* What a kernel must know of format and options. */
 typedef struct mote_block_spec {
     const mote_element *element;
-    int block;             /* MOTE_MX_BLOCK, or MOTE_NVFP4_BLOCK: then scales are E4M3 */
+    int block; /* MOTE_MX_BLOCK, or MOTE_NVFP4_BLOCK: then scales are E4M3 */
     mote_rounding rounding;
-    uint32_t increment;    /* mote_scale_increment(); unused by nvfp4 and by dequantize */
-    float tensor_scale;    /* nvfp4 decode scale; 1 for MX */
-    float encode_scale;    /* nvfp4: its reciprocal, see mote_nvfp4_scales() */
-    bool stream;           /* dequantize: the result is too large for the caches, write past them */
+    uint32_t increment; /* mote_scale_increment(); unused by nvfp4 and by dequantize */
+    float tensor_scale; /* nvfp4 decode scale; 1 for MX */
+    float encode_scale; /* nvfp4: its reciprocal, see mote_nvfp4_scales() */
+    bool stream;        /* dequantize: the result is too large for the caches, write past them */
 } mote_block_spec;
 
 /* Quantizes one line of count values. elements: ceil(count / block) packed blocks; scales: one byte a block.
  * random: count words if the rounding is stochastic, else NULL. Reads and writes nothing else. */
-typedef void mote_quantize_rows_fn(const mote_block_spec *spec, size_t count, const float *x,
-                                   const uint32_t *random, uint8_t *elements, uint8_t *scales);
+typedef void mote_quantize_rows_fn(const mote_block_spec *spec, size_t count, const float *x, const uint32_t *random,
+                                   uint8_t *elements, uint8_t *scales);
 
 /* maxima[c] = bits of the largest |x| of column c of a row-major matrix of length rows (at least 1) by count columns,
  * ldx floats a row; NaN and infinity count, as the largest bits. Row by row, so that memory is read in order. */
@@ -39,17 +39,16 @@ typedef void mote_column_maxima_fn(size_t length, size_t count, const float *x, 
  * c * element_stride and scales + c * scale_stride.
  * random: length * count words, row-major, if the rounding is stochastic, else NULL. */
 typedef void mote_quantize_columns_fn(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                                      ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
-                                      uint8_t *elements, size_t element_stride, uint8_t *scales,
-                                      size_t scale_stride);
+                                      ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
+                                      size_t element_stride, uint8_t *scales, size_t scale_stride);
 
 /* The inverses. */
 typedef void mote_dequantize_rows_fn(const mote_block_spec *spec, size_t count, const uint8_t *elements,
                                      const uint8_t *scales, float *y);
 
 typedef void mote_dequantize_columns_fn(const mote_block_spec *spec, size_t length, size_t count,
-                                        const uint8_t *elements, size_t element_stride,
-                                        const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy);
+                                        const uint8_t *elements, size_t element_stride, const uint8_t *scales,
+                                        size_t scale_stride, float *y, ptrdiff_t ldy);
 
 /* Bits of the largest finite |x[i]|; 0 if there is none. */
 typedef uint32_t mote_largest_magnitude_fn(size_t count, const float *x);
@@ -66,10 +65,7 @@ static inline void mote_nvfp4_scales(float largest, float *encode, float *decode
 }
 
 /* Block scale of nvfp4 before it is rounded to E4M3: (largest / 6) * encode, in this order. */
-static inline float mote_nvfp4_block_ratio(float largest, float encode)
-{
-    return largest / 6.0f * encode;
-}
+static inline float mote_nvfp4_block_ratio(float largest, float encode) { return largest / 6.0f * encode; }
 
 /* What nvfp4's elements are multiplied by, given the decoded block scale; a block scale that rounded to zero
  * makes the whole block zero. */

@@ -1,15 +1,11 @@
 /* One run along the last dimension at a time. */
 #include "kernels/quantize/plain.h"
 
-static float canonical(float x)
-{
-    return x == x ? x : mote_bits_float(MOTE_FP32_NAN);
-}
+static float canonical(float x) { return x == x ? x : mote_bits_float(MOTE_FP32_NAN); }
 
 /* Values first .. first + count - 1 of a q8_0 tensor: signed bytes times their block's FP16 scale. Lines are
  * along the last axis, which files guarantee. */
-static void decode_q8_0(const mote_kernels *kernels, const mote_open_tensor *open, size_t first, size_t count,
-                        float *y)
+static void decode_q8_0(const mote_kernels *kernels, const mote_open_tensor *open, size_t first, size_t count, float *y)
 {
     const mote_resolved_layout *layout = &open->layout;
     size_t length = layout->shape[layout->axis], blocks = layout->sizes.blocks_per_line;
@@ -25,8 +21,7 @@ static void decode_q8_0(const mote_kernels *kernels, const mote_open_tensor *ope
 }
 
 /* Values first .. first + count - 1, in row-major order. */
-static void decode_run(const mote_kernels *kernels, const mote_open_tensor *open, size_t first, size_t count,
-                       float *y)
+static void decode_run(const mote_kernels *kernels, const mote_open_tensor *open, size_t first, size_t count, float *y)
 {
     const uint8_t *elements = open->tensor->elements;
     const mote_element *element = open->spec.element;

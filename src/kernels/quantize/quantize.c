@@ -122,8 +122,7 @@ static mote_status open_readable(mote_context *context, const mote_tensor *tenso
     return status;
 }
 
-mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, float *y,
-                            const ptrdiff_t *strides)
+mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, float *y, const ptrdiff_t *strides)
 {
     mote_open_tensor open;
     mote_status status = open_readable(context, tensor, &open);

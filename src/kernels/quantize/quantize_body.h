@@ -73,8 +73,7 @@ INLINE vint encode_other(const lanes_element *e, mote_rounding rounding, vint y,
 }
 
 /* Codes with sign of x * factor. random is read only if the rounding is stochastic. */
-INLINE vint encode(const lanes_element *e, mote_rounding rounding, vfloat x, vfloat factor,
-                   const uint32_t *random)
+INLINE vint encode(const lanes_element *e, mote_rounding rounding, vfloat x, vfloat factor, const uint32_t *random)
 {
     vint scaled = vf_bits(vf_mul(x, factor));
     vint y = vi_and(scaled, vi_set(MOTE_FP32_ABS));
@@ -125,8 +124,8 @@ INLINE vfloat decode(const mote_element *element, int bits, int twos_complement,
 /* E8M0 scales of LANES blocks and the factors for their elements; NaN blocks get factor 0. */
 INLINE vint scales_e8m0(const mote_block_spec *spec, vint largest, vfloat *factor)
 {
-    vint carry = vi_select_less(largest, vi_set(MOTE_FP32_IMPLIED_ONE), vi_set(spec->increment >> 1),
-                                vi_set(spec->increment));
+    vint carry =
+        vi_select_less(largest, vi_set(MOTE_FP32_IMPLIED_ONE), vi_set(spec->increment >> 1), vi_set(spec->increment));
     vint emax = vi_set((uint32_t)spec->element->maximum_exponent);
     vint field = vi_shr(vi_add(largest, carry), MOTE_FP32_MANTISSA_BITS);
     vint scale = vi_min(vi_sub(vi_max(field, emax), emax), vi_set(MOTE_E8M0_LARGEST));
@@ -148,8 +147,8 @@ INLINE vint scales_e4m3(const mote_block_spec *spec, vint largest, vfloat *facto
     vint scale = encode_nearest_even(&e4m3, vf_bits(ratio));
     vfloat value = vf_mul(decode(element, 8, 0, scale), vf_set(spec->tensor_scale));
     vint reciprocal = vf_bits(vf_min(vf_div(vf_set(1.0f), value), vf_set(0x1.fffffep127f)));
-    vint usable = vi_and(vi_if_less(largest, finite, vi_set(0xFFFFFFFFu)),
-                         vi_if_less(vi_zero(), scale, vi_set(0xFFFFFFFFu)));
+    vint usable =
+        vi_and(vi_if_less(largest, finite, vi_set(0xFFFFFFFFu)), vi_if_less(vi_zero(), scale, vi_set(0xFFFFFFFFu)));
     *factor = vi_float(vi_and(reciprocal, usable));
     return vi_select_less(largest, finite, scale, vi_set(MOTE_E4M3_NAN));
 }
@@ -177,8 +176,8 @@ INLINE vint block_maxima(int block, int blocks, const float *x)
 
 /* Up to LANES whole blocks of a line: maxima, scales, then codes, four vectors at a time. */
 INLINE void quantize_batch(const mote_block_spec *spec, const lanes_element *e, int block, int blocks,
-                           mote_rounding rounding, const float *x, const uint32_t *random,
-                           uint8_t *elements, uint8_t *scales)
+                           mote_rounding rounding, const float *x, const uint32_t *random, uint8_t *elements,
+                           uint8_t *scales)
 {
     float factors[LANES];
     vfloat factor;
@@ -210,9 +209,8 @@ INLINE void quantize_batch(const mote_block_spec *spec, const lanes_element *e, 
     }
 }
 
-INLINE void quantize_line(const mote_block_spec *spec, int bits, int twos_complement, int block,
-                          mote_rounding rounding, size_t count, const float *x, const uint32_t *random,
-                          uint8_t *elements, uint8_t *scales)
+INLINE void quantize_line(const mote_block_spec *spec, int bits, int twos_complement, int block, mote_rounding rounding,
+                          size_t count, const float *x, const uint32_t *random, uint8_t *elements, uint8_t *scales)
 {
     lanes_element e = spread_element(spec->element, bits, twos_complement);
     size_t batch = (size_t)(LANES * block), tail = count % (size_t)block, whole = count - tail;
@@ -229,25 +227,25 @@ INLINE void quantize_line(const mote_block_spec *spec, int bits, int twos_comple
         if (random) {
             memcpy(words, random + whole, tail * sizeof *words);
         }
-        quantize_batch(spec, &e, block, 1, rounding, padded, random ? words : NULL,
-                       elements + whole * (size_t)bits / 8, scales + whole / (size_t)block);
+        quantize_batch(spec, &e, block, 1, rounding, padded, random ? words : NULL, elements + whole * (size_t)bits / 8,
+                       scales + whole / (size_t)block);
     }
 }
 
 /* Calls body with the kind of the element as constants, so that each kind is compiled by itself. */
-#define FOR_EACH_KIND(spec, body, ...)                                        \
-    do {                                                                      \
-        if ((spec)->block == MOTE_NVFP4_BLOCK) {                              \
-            body((spec), 4, 0, MOTE_NVFP4_BLOCK, __VA_ARGS__);                \
-        } else if ((spec)->element->twos_complement) {                        \
-            body((spec), 8, 1, MOTE_MX_BLOCK, __VA_ARGS__);                   \
-        } else if ((spec)->element->bits == 8) {                              \
-            body((spec), 8, 0, MOTE_MX_BLOCK, __VA_ARGS__);                   \
-        } else if ((spec)->element->bits == 6) {                              \
-            body((spec), 6, 0, MOTE_MX_BLOCK, __VA_ARGS__);                   \
-        } else {                                                              \
-            body((spec), 4, 0, MOTE_MX_BLOCK, __VA_ARGS__);                   \
-        }                                                                     \
+#define FOR_EACH_KIND(spec, body, ...)                                                                                 \
+    do {                                                                                                               \
+        if ((spec)->block == MOTE_NVFP4_BLOCK) {                                                                       \
+            body((spec), 4, 0, MOTE_NVFP4_BLOCK, __VA_ARGS__);                                                         \
+        } else if ((spec)->element->twos_complement) {                                                                 \
+            body((spec), 8, 1, MOTE_MX_BLOCK, __VA_ARGS__);                                                            \
+        } else if ((spec)->element->bits == 8) {                                                                       \
+            body((spec), 8, 0, MOTE_MX_BLOCK, __VA_ARGS__);                                                            \
+        } else if ((spec)->element->bits == 6) {                                                                       \
+            body((spec), 6, 0, MOTE_MX_BLOCK, __VA_ARGS__);                                                            \
+        } else {                                                                                                       \
+            body((spec), 4, 0, MOTE_MX_BLOCK, __VA_ARGS__);                                                            \
+        }                                                                                                              \
     } while (0)
 
 INLINE void quantize_rows(const mote_block_spec *spec, size_t count, const float *x, const uint32_t *random,
@@ -263,10 +261,10 @@ INLINE void quantize_rows(const mote_block_spec *spec, size_t count, const float
 }
 
 /* One block of each of LANES columns; lanes from valid on are computed but not stored. */
-INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, int block,
-                           mote_rounding rounding, int length, int valid, const float *x, ptrdiff_t ldx,
-                           vint largest, const uint32_t *random, size_t random_stride, uint8_t *elements,
-                           size_t element_stride, uint8_t *scales, size_t scale_stride)
+INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, int block, mote_rounding rounding,
+                           int length, int valid, const float *x, ptrdiff_t ldx, vint largest, const uint32_t *random,
+                           size_t random_stride, uint8_t *elements, size_t element_stride, uint8_t *scales,
+                           size_t scale_stride)
 {
     vfloat factor;
     uint32_t scale[LANES];
@@ -286,8 +284,8 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
         if (r >= length) {
             break;
         }
-        vint code = encode(e, rounding, vf_load(x + r * ldx), factor,
-                           random ? random + (size_t)r * random_stride : NULL);
+        vint code =
+            encode(e, rounding, vf_load(x + r * ldx), factor, random ? random + (size_t)r * random_stride : NULL);
         int w = r * bits / 32, at = r * bits % 32;
         words[w] = vi_or(words[w], at ? vi_shl(code, at) : code);
         if (at + bits > 32) {
@@ -304,8 +302,8 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
 
 INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_complement, int block,
                             mote_rounding rounding, size_t length, size_t count, const float *x, ptrdiff_t ldx,
-                            const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride, uint8_t *scales,
-                            size_t scale_stride)
+                            const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
+                            uint8_t *scales, size_t scale_stride)
 {
     lanes_element e = spread_element(spec->element, bits, twos_complement);
     size_t c = 0;
@@ -316,8 +314,8 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
             quantize_panel(spec, &e, block, rounding, block, LANES, x + c, ldx, vi_load(maxima + c), words, count, to,
                            element_stride, scale, scale_stride);
         } else {
-            quantize_panel(spec, &e, block, rounding, (int)length, LANES, x + c, ldx, vi_load(maxima + c), words, count, to,
-                           element_stride, scale, scale_stride);
+            quantize_panel(spec, &e, block, rounding, (int)length, LANES, x + c, ldx, vi_load(maxima + c), words, count,
+                           to, element_stride, scale, scale_stride);
         }
     }
     if (c < count) { /* the last columns, padded with zeros */
@@ -330,15 +328,15 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
                 memcpy(words[r], random + r * count + c, (count - c) * sizeof **words);
             }
         }
-        quantize_panel(spec, &e, block, rounding, (int)length, (int)(count - c), padded[0], LANES,
-                       vi_load(largest), random ? words[0] : NULL, LANES, elements + c * element_stride, element_stride,
+        quantize_panel(spec, &e, block, rounding, (int)length, (int)(count - c), padded[0], LANES, vi_load(largest),
+                       random ? words[0] : NULL, LANES, elements + c * element_stride, element_stride,
                        scales + c * scale_stride, scale_stride);
     }
 }
 
-INLINE void quantize_columns(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                             ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
-                             size_t element_stride, uint8_t *scales, size_t scale_stride)
+INLINE void quantize_columns(const mote_block_spec *spec, size_t length, size_t count, const float *x, ptrdiff_t ldx,
+                             const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
+                             uint8_t *scales, size_t scale_stride)
 {
     if (spec->rounding == MOTE_NEAREST_EVEN) {
         FOR_EACH_KIND(spec, quantize_panels, MOTE_NEAREST_EVEN, length, count, x, ldx, maxima, NULL, elements,
@@ -432,8 +430,8 @@ INLINE void dequantize_line(const mote_block_spec *spec, int bits, int twos_comp
     }
 }
 
-INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uint8_t *elements,
-                            const uint8_t *scales, float *y)
+INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uint8_t *elements, const uint8_t *scales,
+                            float *y)
 {
     if (can_stream(spec, y, 0)) {
         FOR_EACH_KIND(spec, dequantize_line, true, count, elements, scales, y);
@@ -444,8 +442,8 @@ INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uin
 }
 
 INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
-                             int length, int valid, const uint8_t *elements, size_t element_stride, const uint8_t *scales,
-                             size_t scale_stride, float *y, ptrdiff_t ldy)
+                             int length, int valid, const uint8_t *elements, size_t element_stride,
+                             const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy)
 {
     uint32_t scale[LANES] = {0};
     for (int c = 0; c < valid; c++) {
@@ -491,17 +489,17 @@ INLINE void dequantize_panels(const mote_block_spec *spec, int bits, int twos_co
     if (c < count) {
         float padded[MOTE_MX_BLOCK][LANES];
         dequantize_panel(spec, bits, twos_complement, block, false, (int)length, (int)(count - c),
-                         elements + c * element_stride, element_stride, scales + c * scale_stride,
-                         scale_stride, padded[0], LANES);
+                         elements + c * element_stride, element_stride, scales + c * scale_stride, scale_stride,
+                         padded[0], LANES);
         for (size_t r = 0; r < length; r++) {
             memcpy(y + (ptrdiff_t)r * ldy + c, padded[r], (count - c) * sizeof *y);
         }
     }
 }
 
-INLINE void dequantize_columns(const mote_block_spec *spec, size_t length, size_t count,
-                               const uint8_t *elements, size_t element_stride, const uint8_t *scales,
-                               size_t scale_stride, float *y, ptrdiff_t ldy)
+INLINE void dequantize_columns(const mote_block_spec *spec, size_t length, size_t count, const uint8_t *elements,
+                               size_t element_stride, const uint8_t *scales, size_t scale_stride, float *y,
+                               ptrdiff_t ldy)
 {
     if (can_stream(spec, y, ldy)) {
         FOR_EACH_KIND(spec, dequantize_panels, true, length, count, elements, element_stride, scales, scale_stride, y,

@@ -1,10 +1,7 @@
 /* Portable C: one value at a time. The definition that ships; ref/ is the one that is only read. */
 #include "kernels/kernels.h"
 
-static uint32_t magnitude(float x)
-{
-    return mote_float_bits(x) & MOTE_FP32_ABS;
-}
+static uint32_t magnitude(float x) { return mote_float_bits(x) & MOTE_FP32_ABS; }
 
 /* Scale byte of a block and the factor for its elements. */
 static uint8_t choose_scale(const mote_block_spec *spec, uint32_t largest, float *factor)
@@ -62,9 +59,9 @@ void mote_quantize_rows__c(const mote_block_spec *spec, size_t count, const floa
     }
 }
 
-void mote_quantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                              ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
-                              size_t element_stride, uint8_t *scales, size_t scale_stride)
+void mote_quantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const float *x, ptrdiff_t ldx,
+                              const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
+                              uint8_t *scales, size_t scale_stride)
 {
     for (size_t c = 0; c < count; c++) {
         quantize_block(spec, length, x + c, ldx, maxima[c], random ? random + c : NULL, count,
@@ -85,12 +82,11 @@ void mote_column_maxima__c(size_t length, size_t count, const float *x, ptrdiff_
     }
 }
 
-static void dequantize_block(const mote_block_spec *spec, size_t length, const uint8_t *elements,
-                             uint8_t scale, float *y, ptrdiff_t stride)
+static void dequantize_block(const mote_block_spec *spec, size_t length, const uint8_t *elements, uint8_t scale,
+                             float *y, ptrdiff_t stride)
 {
-    float factor = spec->block == MOTE_MX_BLOCK
-                       ? mote_bits_float(mote_e8m0_bits(scale))
-                       : mote_decode_element(mote_element_get(MOTE_MXFP8_E4M3), scale);
+    float factor = spec->block == MOTE_MX_BLOCK ? mote_bits_float(mote_e8m0_bits(scale))
+                                                : mote_decode_element(mote_element_get(MOTE_MXFP8_E4M3), scale);
     for (size_t i = 0; i < length; i++) {
         uint32_t code = mote_unpack_code(elements, spec->element->bits, i);
         float value = mote_decode_element(spec->element, code) * factor;
@@ -102,19 +98,19 @@ static void dequantize_block(const mote_block_spec *spec, size_t length, const u
     }
 }
 
-void mote_dequantize_rows__c(const mote_block_spec *spec, size_t count, const uint8_t *elements,
-                             const uint8_t *scales, float *y)
+void mote_dequantize_rows__c(const mote_block_spec *spec, size_t count, const uint8_t *elements, const uint8_t *scales,
+                             float *y)
 {
     size_t block = (size_t)spec->block, bytes = block * (size_t)spec->element->bits / 8;
     for (size_t i = 0; i < count; i += block) {
-        dequantize_block(spec, mote_size_min(block, count - i), elements + i / block * bytes,
-                         scales[i / block], y + i, 1);
+        dequantize_block(spec, mote_size_min(block, count - i), elements + i / block * bytes, scales[i / block], y + i,
+                         1);
     }
 }
 
-void mote_dequantize_columns__c(const mote_block_spec *spec, size_t length, size_t count,
-                                const uint8_t *elements, size_t element_stride, const uint8_t *scales,
-                                size_t scale_stride, float *y, ptrdiff_t ldy)
+void mote_dequantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const uint8_t *elements,
+                                size_t element_stride, const uint8_t *scales, size_t scale_stride, float *y,
+                                ptrdiff_t ldy)
 {
     for (size_t c = 0; c < count; c++) {
         dequantize_block(spec, length, elements + c * element_stride, scales[c * scale_stride], y + c, ldy);

@@ -12,8 +12,8 @@ typedef struct requantize_job {
     const mote_kernels *kernels;
     const mote_open_tensor *input, *output;
     mote_cut cut;
-    float *tiles; /* one of TILE_VALUES for each piece */
-    bool measuring; /* find the largest magnitude instead of writing, for nvfp4's tensor scale */
+    float *tiles;      /* one of TILE_VALUES for each piece */
+    bool measuring;    /* find the largest magnitude instead of writing, for nvfp4's tensor scale */
     uint32_t *largest; /* one a piece */
 } requantize_job;
 
@@ -96,8 +96,8 @@ static mote_status same_shape(mote_context *context, const mote_resolved_layout 
                      mote_shape_text(b->rank, b->shape, second, sizeof second));
 }
 
-mote_status mote_requantize(mote_context *context, const mote_tensor *input,
-                            const mote_quantize_options *options, mote_tensor *output)
+mote_status mote_requantize(mote_context *context, const mote_tensor *input, const mote_quantize_options *options,
+                            mote_tensor *output)
 {
     mote_open_tensor in, out;
     mote_status status = mote_tensor_open(context, input, NULL, &in);
@@ -154,8 +154,7 @@ mote_status mote_transpose(mote_context *context, const mote_tensor *input, mote
                 in.layout.traits->block_length > 1;
     for (int d = 0; fits && d < rank; d++) {
         int from = d == a ? b : d == b ? a : d;
-        fits = out.layout.shape[d] == in.layout.shape[from] &&
-               (d == out.layout.axis) == (from == in.layout.axis);
+        fits = out.layout.shape[d] == in.layout.shape[from] && (d == out.layout.axis) == (from == in.layout.axis);
     }
     if (!fits) {
         return mote_fail(context, MOTE_ERROR_SHAPE,

@@ -42,15 +42,9 @@ static inline vint vi_sign_mask(vint a) { return _mm256_srai_epi32(a, 31); }
 static inline vint vi_shlv(vint a, vint n) { return _mm256_sllv_epi32(a, n); }
 static inline vint vi_shrv(vint a, vint n) { return _mm256_srlv_epi32(a, n); }
 /* a < b, unsigned: all ones or 0; a >= b is max(a, b) == a */
-static inline vint vi_less(vint a, vint b)
-{
-    return vi_xor(_mm256_cmpeq_epi32(vi_max(a, b), a), vi_set(0xFFFFFFFFu));
-}
+static inline vint vi_less(vint a, vint b) { return vi_xor(_mm256_cmpeq_epi32(vi_max(a, b), a), vi_set(0xFFFFFFFFu)); }
 static inline vint vi_if_less(vint a, vint b, vint x) { return vi_and(vi_less(a, b), x); }
-static inline vint vi_select_less(vint a, vint b, vint x, vint y)
-{
-    return _mm256_blendv_epi8(y, x, vi_less(a, b));
-}
+static inline vint vi_select_less(vint a, vint b, vint x, vint y) { return _mm256_blendv_epi8(y, x, vi_less(a, b)); }
 static inline int vi_any_less(vint a, vint b) { return _mm256_movemask_epi8(vi_less(a, b)) != 0; }
 
 static inline vint vi_load_bytes(const uint8_t *p, int count)
@@ -84,8 +78,7 @@ static inline vint vi_maxima(const vint v[LANES])
         vint b = vi_max(_mm256_unpacklo_epi32(w[2], w[3]), _mm256_unpackhi_epi32(w[2], w[3]));
         four[i] = vi_max(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
     }
-    return vi_max(_mm256_permute2x128_si256(four[0], four[1], 0x20),
-                  _mm256_permute2x128_si256(four[0], four[1], 0x31));
+    return vi_max(_mm256_permute2x128_si256(four[0], four[1], 0x20), _mm256_permute2x128_si256(four[0], four[1], 0x31));
 }
 
 /* 32 codes, one a lane; valid is 32, or 16 for nvfp4's last block */
@@ -98,8 +91,7 @@ static inline void vi_store_codes(uint8_t *p, const vint c[4], int bits, int val
         vi_store(p, bytes);
     } else if (bits == 4) {
         vint pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi16(0x1001));
-        __m128i packed = _mm256_castsi256_si128(
-            _mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 0x08));
+        __m128i packed = _mm256_castsi256_si128(_mm256_permute4x64_epi64(_mm256_packus_epi16(pairs, pairs), 0x08));
         if (valid == 32) {
             _mm_storeu_si128((__m128i *)p, packed);
         } else {
@@ -108,10 +100,10 @@ static inline void vi_store_codes(uint8_t *p, const vint c[4], int bits, int val
     } else {
         vint pairs = _mm256_maddubs_epi16(bytes, _mm256_set1_epi16(0x4001));
         vint fours = _mm256_madd_epi16(pairs, _mm256_set1_epi32(0x10000001));
-        const vint squeeze = _mm256_broadcastsi128_si256(
-            _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
-        vint packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(fours, squeeze),
-                                                  _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 3));
+        const vint squeeze =
+            _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+        vint packed =
+            _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(fours, squeeze), _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 3));
         _mm_storeu_si128((__m128i *)p, _mm256_castsi256_si128(packed));
         _mm_storel_epi64((__m128i *)(p + 16), _mm256_extracti128_si256(packed, 1));
     }
@@ -187,8 +179,7 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
 {
     vint t[4];
     for (int j = 0; j < 4; j++) {
-        t[j] = _mm256_set_m128i(load_column(p, stride, 4 + j, bytes, valid),
-                                load_column(p, stride, j, bytes, valid));
+        t[j] = _mm256_set_m128i(load_column(p, stride, 4 + j, bytes, valid), load_column(p, stride, j, bytes, valid));
     }
     vint a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
     vint e = _mm256_unpacklo_epi32(t[2], t[3]), f = _mm256_unpackhi_epi32(t[2], t[3]);

@@ -86,8 +86,8 @@ static inline vint vi_maxima(const vint v[LANES])
 static inline void vi_store_codes(uint8_t *p, const vint c[4], int bits, int valid)
 {
     const vint order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    vint bytes = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(_mm512_packus_epi32(c[0], c[1]),
-                                                                     _mm512_packus_epi32(c[2], c[3])));
+    vint bytes = _mm512_permutexvar_epi32(
+        order, _mm512_packus_epi16(_mm512_packus_epi32(c[0], c[1]), _mm512_packus_epi32(c[2], c[3])));
     if (bits == 8) {
         _mm512_mask_storeu_epi8(p, valid == 64 ? ~UINT64_C(0) : (UINT64_C(1) << valid) - 1, bytes);
     } else if (bits == 4) {
@@ -96,8 +96,8 @@ static inline void vi_store_codes(uint8_t *p, const vint c[4], int bits, int val
     } else {
         vint pairs = _mm512_maddubs_epi16(bytes, _mm512_set1_epi16(0x4001));
         vint fours = _mm512_madd_epi16(pairs, _mm512_set1_epi32(0x10000001)); /* 24 bits in each dword */
-        const vint squeeze = _mm512_broadcast_i32x4(
-            _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+        const vint squeeze =
+            _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
         const vint gather = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 3, 3, 3);
         vint packed = _mm512_permutexvar_epi32(gather, _mm512_shuffle_epi8(fours, squeeze));
         _mm512_mask_storeu_epi8(p, (UINT64_C(1) << valid * 6 / 8) - 1, packed);
@@ -113,8 +113,7 @@ static inline void vi_load_codes(const uint8_t *p, int bits, int valid, vint c[4
     if (bits == 8) {
         for (int i = 0; i < 4; i++) {
             int here = valid - i * LANES;
-            c[i] = here > 0 ? _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p + i * LANES)))
-                            : vi_zero();
+            c[i] = here > 0 ? _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(p + i * LANES))) : vi_zero();
         }
     } else if (bits == 4) {
         /* each dword holds eight codes: spread it over eight lanes and shift each to its own */
