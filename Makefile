@@ -10,9 +10,9 @@ CMAKE_FLAGS ?=
 all: $(BUILD)/.configured
 	cmake --build $(BUILD) -j
 
-$(BUILD)/.configured: CMakeLists.txt tests/CMakeLists.txt cmake/install.cmake
+$(BUILD)/.configured: VERSION CMakePresets.json CMakeLists.txt tests/CMakeLists.txt cmake/install.cmake
 	tools/setup.sh build
-	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(CMAKE_FLAGS)
+	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
 	@touch $@
 
 run: all
@@ -47,15 +47,13 @@ bench: all
 FUZZ_SECONDS ?= 20
 sanitize:
 	tools/setup.sh ci
-	cmake -S . -B $(BUILD)-sanitize -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DMOTE_SANITIZE=address,undefined -DMOTE_WARNINGS_AS_ERRORS=ON
+	cmake --preset sanitize -B $(BUILD)-sanitize
 	cmake --build $(BUILD)-sanitize -j
 	ctest --test-dir $(BUILD)-sanitize --output-on-failure
 
 fuzz:
 	tools/setup.sh ci
-	cmake -S . -B $(BUILD)-fuzz -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DMOTE_SANITIZE=address,undefined -DMOTE_FUZZ=ON
+	cmake --preset fuzz -B $(BUILD)-fuzz
 	cmake --build $(BUILD)-fuzz -j
 	tools/fuzz.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
 
@@ -71,8 +69,8 @@ python:
 	$(PYTHON) -m pip install .
 
 install: all
-	cmake --install $(BUILD) --component library
-	cmake --install $(BUILD) --component program
+	cmake --install $(BUILD) --prefix $(PREFIX) --component library
+	cmake --install $(BUILD) --prefix $(PREFIX) --component program
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-sanitize $(BUILD)-fuzz

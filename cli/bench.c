@@ -307,19 +307,23 @@ int cli_bench(int argc, char **argv)
     if (mote_context_threads(context) > 1) {
         a.threads[a.thread_count++] = mote_context_threads(context);
     }
+    const char *level = mote_cpu_level_name(mote_context_cpu(context));
     mote_context_destroy(context);
     if (!parse(argc, argv, &a)) {
         return CLI_USAGE;
     }
-    float *x = aligned_alloc(64, a.bytes), *copy = aligned_alloc(64, a.bytes);
+    /* the cache figures use one small matrix a thread, whatever --size says */
+    size_t small = (size_t)64 * SMALL_ROWS * SMALL_COLUMNS * sizeof(float), bytes = a.bytes > small ? a.bytes : small;
+    float *x = aligned_alloc(64, bytes), *copy = aligned_alloc(64, bytes);
     bool ok = x && copy;
     if (ok) {
-        fill(x, a.bytes / sizeof *x);
-        memset(copy, 0, a.bytes);
+        fill(x, bytes / sizeof *x);
+        memset(copy, 0, bytes);
     }
     if (ok && !a.json) {
         printf("mote bench quantize: %zu MB in memory, %d kB in the cache, medians of %d runs; peer: memcpy\n",
                a.bytes >> 20, (int)(SMALL_ROWS * SMALL_COLUMNS * sizeof(float)) >> 10, a.runs);
+        printf("again: MOTE_CPU=%s mote bench quantize --size %zu --runs %d\n", level, a.bytes >> 20, a.runs);
         printf("%-10s  %-10s  %-5s  %-6s  %7s  %7s  %7s  %7s  %6s\n", "direction", "format", "axis", "where", "threads",
                "GB/s", "memcpy", "of copy", "x C");
     }
@@ -333,5 +337,8 @@ int cli_bench(int argc, char **argv)
     }
     free(x);
     free(copy);
+    if (ok && cli_interrupted()) {
+        return cli_complain(CLI_FAILED, "bench", "interrupted");
+    }
     return ok ? CLI_DONE : cli_complain(CLI_FAILED, "bench", "not enough memory for --size %zu", a.bytes >> 20);
 }

@@ -1,4 +1,5 @@
 /* mote cast */
+#include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
 #include <math.h>
@@ -57,7 +58,8 @@ static void print_losses(const mote_error *e)
 {
     double snr = mote_error_snr(e);
     char text[16];
-    snprintf(text, sizeof text, isinf(snr) ? "exact" : "%.2f", snr);
+    bool exact = e->noise == 0 && e->nonfinite == 0;
+    snprintf(text, sizeof text, exact ? "exact" : "%.2f", snr);
     printf(" %8s %9.2e %8.3f %% %8.3f %%", text, e->maximum_relative, share(e->saturated, e), share(e->flushed, e));
     if (e->nonfinite) {
         printf("  %zu not finite, %zu poisoned", e->nonfinite, e->poisoned);
@@ -71,11 +73,13 @@ static void print_heading(void)
            "SNR dB", "max rel", "saturated", "flushed");
 }
 
+/* JSON has no infinity: null. */
+static json_t *real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
 static json_t *losses_json(const mote_error *e)
 {
-    double snr = mote_error_snr(e);
-    return json_pack("{s:o, s:f, s:f, s:I, s:I, s:I, s:I, s:I}", "snr_db", isfinite(snr) ? json_real(snr) : json_null(),
-                     "max_relative_error", e->maximum_relative, "max_absolute_error", e->maximum_absolute, "values",
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "snr_db", real(mote_error_snr(e)), "max_relative_error",
+                     real(e->maximum_relative), "max_absolute_error", real(e->maximum_absolute), "values",
                      (json_int_t)e->count, "saturated", (json_int_t)e->saturated, "flushed", (json_int_t)e->flushed,
                      "nonfinite", (json_int_t)e->nonfinite, "poisoned", (json_int_t)e->poisoned);
 }
@@ -237,9 +241,10 @@ static bool add_pattern(const char **list, const char *pattern)
 static bool parse_seed(const char *text, uint64_t *seed)
 {
     char *end;
+    errno = 0;
     *seed = strtoull(text, &end, 10);
-    if (!*text || *end || *text == '-') {
-        cli_complain(CLI_USAGE, "cast", "--seed: expected a whole number, found '%s'", text);
+    if (!*text || *end || *text == '-' || errno == ERANGE) {
+        cli_complain(CLI_USAGE, "cast", "--seed: expected a whole number below 2^64, found '%s'", text);
         return false;
     }
     return true;

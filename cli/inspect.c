@@ -196,7 +196,10 @@ static mote_status show(mote_context *context, mote_file *file, const char *path
         }
         total += (double)info->element_bytes + (double)info->scale_bytes;
     }
-    if (json && status == MOTE_OK) {
+    if (status == MOTE_OK && cli_interrupted()) {
+        cli_complain(CLI_FAILED, "inspect", "interrupted");
+        status = MOTE_ERROR_CANCELLED;
+    } else if (json && status == MOTE_OK) {
         for (size_t i = 0; i < mote_file_metadata_count(file); i++) {
             const mote_metadata *m = mote_file_metadata(file, i);
             json_object_set_new(metadata, m->key, json_string(m->text));
@@ -236,8 +239,7 @@ int cli_inspect(int argc, char **argv)
     mote_status status = mote_file_open(context, argv[optind], &file);
     status = status == MOTE_OK ? show(context, file, argv[optind], json) : status;
     mote_file_close(file);
-    int result =
-        status == MOTE_OK ? CLI_DONE : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
+    int result = status == MOTE_OK ? CLI_DONE : status == MOTE_ERROR_CANCELLED ? CLI_FAILED : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
     mote_context_destroy(context);
     return result;
 }

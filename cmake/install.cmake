@@ -7,6 +7,8 @@ set(MOTE_PC_REQUIRES "jansson")
 if(LIBZIP_FOUND)
   string(APPEND MOTE_PC_REQUIRES ", libzip")
 endif()
+# the pkg-config file finds its prefix from where it lies, so an installation can be moved
+file(RELATIVE_PATH MOTE_PC_UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/mote.pc.in ${CMAKE_BINARY_DIR}/mote.pc @ONLY)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/moteConfig.cmake.in ${CMAKE_BINARY_DIR}/moteConfig.cmake
                               INSTALL_DESTINATION ${MOTE_PACKAGE_DIR})

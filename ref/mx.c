@@ -70,34 +70,58 @@ double ref_element_value(mote_format format, unsigned code)
     return code >> at & 1 ? -value : value;
 }
 
-unsigned ref_encode(mote_format format, double y, mote_rounding rounding, uint32_t random)
+/* Neighbouring magnitude codes around size, and the fraction of the step at which size lies; false if it is at or above
+ * the largest, which is then in *low. */
+static bool neighbours(mote_format format, double size, unsigned *low, double *fraction)
 {
-    element_type e = element_of(format);
-    double size = fabs(y);
-    unsigned low = 0, high = is_int8(format) ? 127u : (1u << sign_bit(format)) - 1;
-    while (!(magnitude_value(format, high) <= e.largest)) { /* NaN and infinity are above the largest */
+    double largest = element_of(format).largest;
+    unsigned high = is_int8(format) ? 127u : (1u << sign_bit(format)) - 1;
+    while (!(magnitude_value(format, high) <= largest)) { /* NaN and infinity are above the largest */
         high--;
     }
-    unsigned code = high;
-    if (size < e.largest) {
-        while (high - low > 1) { /* value(low) <= size < value(high) */
-            unsigned middle = (low + high) / 2;
-            if (magnitude_value(format, middle) <= size) {
-                low = middle;
-            } else {
-                high = middle;
-            }
+    *low = high;
+    if (size >= largest) {
+        return false;
+    }
+    *low = 0;
+    while (high - *low > 1) { /* value(low) <= size < value(high) */
+        unsigned middle = (*low + high) / 2;
+        if (magnitude_value(format, middle) <= size) {
+            *low = middle;
+        } else {
+            high = middle;
         }
-        double below = magnitude_value(format, low), above = magnitude_value(format, high);
-        double half = (below + above) / 2, fraction = (size - below) / (above - below);
-        bool up = false;
+    }
+    double below = magnitude_value(format, *low), above = magnitude_value(format, high);
+    *fraction = (size - below) / (above - below); /* a power of two apart: exact */
+    return true;
+}
+
+uint32_t ref_fraction(mote_format format, double y)
+{
+    unsigned low;
+    double fraction = 0;
+    return neighbours(format, fabs(y), &low, &fraction) ? (uint32_t)floor(ldexp(fraction, 32)) : 0;
+}
+
+unsigned ref_encode(mote_format format, double y, mote_rounding rounding, uint32_t random)
+{
+    unsigned code;
+    double fraction;
+    if (neighbours(format, fabs(y), &code, &fraction)) {
         switch (rounding) {
-        case MOTE_NEAREST_EVEN: up = size > half || (size == half && low % 2 == 1); break;
-        case MOTE_NEAREST_AWAY: up = size >= half; break;
-        case MOTE_STOCHASTIC: up = random < floor(ldexp(fraction, 32)); break;
-        default: break;
+        case MOTE_NEAREST_EVEN:
+            code += fraction > 0.5 || (fraction == 0.5 && code % 2 == 1);
+            break;
+        case MOTE_NEAREST_AWAY:
+            code += fraction >= 0.5;
+            break;
+        case MOTE_STOCHASTIC:
+            code += random < floor(ldexp(fraction, 32));
+            break;
+        default:
+            break;
         }
-        code = up ? high : low;
     }
     if (!signbit(y)) {
         return code;

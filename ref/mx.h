@@ -19,6 +19,9 @@ double ref_element_value(mote_format format, unsigned code);
  * word; stochastic rounding goes up if random < floor(discarded fraction * 2^32). */
 unsigned ref_encode(mote_format format, double y, mote_rounding rounding, uint32_t random);
 
+/* floor(discarded fraction * 2^32) of y: the number that stochastic rounding compares the random word with. */
+uint32_t ref_fraction(mote_format format, double y);
+
 /* Block scale (E8M0 byte) of n values; 255 if one is not finite. */
 unsigned ref_block_scale(mote_format format, mote_scale_rule rule, int n, const float *x);
 

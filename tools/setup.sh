@@ -4,7 +4,7 @@ set -eu
 
 build="gcc libc6-dev make cmake pkg-config libjansson-dev libzip-dev libcmocka-dev"
 test="python3 python3-venv"
-ci="clang clang-format libomp-dev libclang-rt-dev git"
+ci="g++ clang clang-format libomp-dev libclang-rt-dev git"
 case "${1:-build}" in
     build) wanted="$build" ;;
     test) wanted="$build $test" ;;

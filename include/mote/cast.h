@@ -36,7 +36,8 @@ typedef struct mote_cast_options {
 
 /* Casts the file input to output, whose name's ending says what file it becomes; output NULL writes nothing, so
  * that progress can tell what the format would lose. Integers, booleans and
- * complex numbers are carried, and so are tensors that have the format already; metadata is carried.
+ * complex numbers are carried, and so are tensors that have the format already. Metadata is carried as text; GGUF
+ * values of other types keep theirs from GGUF to GGUF, without general.file_type, which spoke of the old weights.
  * Peak memory: the planes of the largest tensor in both formats and, unless the input is FP32, one FP32 copy.
  * On failure nothing is left behind and an old output is untouched.
  * Errors: those of mote_file_open, mote_file_read, mote_writer_create, mote_quantize. */

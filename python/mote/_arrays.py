@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any, Optional, Sequence
 
@@ -10,13 +11,23 @@ import numpy as np
 from ._library import Context, ffi, lib
 
 _local = threading.local()
+_threads = 0  # all
 
 
 def context() -> Context:
     """The context of this thread."""
     if not hasattr(_local, "context"):
-        _local.context = Context()
+        _local.context = Context(threads=_threads)
     return _local.context
+
+
+def _after_fork() -> None:
+    """OpenMP's threads do not survive a fork: children (multiprocessing, data loaders) work with one each."""
+    global _local, _threads
+    _local, _threads = threading.local(), 1
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _names(get, count):
@@ -170,6 +181,8 @@ class MXArray:
         return out
 
     def __array__(self, dtype=None, copy=None):
+        if copy is False:
+            raise ValueError("an MXArray has no float32 array to share: converting it makes a copy")
         return self.dequantize() if dtype is None else self.dequantize().astype(dtype)
 
     def requantize(
@@ -201,9 +214,14 @@ class MXArray:
     @classmethod
     def from_codes(cls, format: str, codes: Any, scales: Any, *, axis: int = -1, tensor_scale: float = 1.0) -> "MXArray":
         """An array from element codes (uint8, one a value) and block scales, as .codes and .scales give them."""
-        codes = np.ascontiguousarray(codes, dtype=np.uint8)
+        codes, scales = np.asarray(codes), np.asarray(scales)
+        for what, array in (("codes", codes), ("scales", scales)):
+            if array.dtype.kind not in "ui" or (array.size and not 0 <= array.min() <= array.max() <= 255):
+                raise ValueError(f"{what}: expected whole numbers from 0 to 255")
         out = cls(format, codes.shape, axis)
-        scales = np.asarray(scales, dtype=np.uint8)
+        codes, scales = np.array(codes, np.uint8, order="C"), scales.astype(np.uint8)
+        if tensor_scale != 1 and out.format != "nvfp4":
+            raise ValueError(f"tensor_scale: {out.format} has none")
         if out.scales is None or scales.shape != out.scales.shape:
             wanted = None if out.scales is None else out.scales.shape
             raise ValueError(f"scales: expected shape {wanted}, found {scales.shape}")
@@ -212,8 +230,19 @@ class MXArray:
         out._tensor.tensor_scale = tensor_scale
         return out
 
+    def __reduce__(self):
+        return _restore, (self.format, self.shape, self.axis, self._elements, self._scales, self.tensor_scale)
+
     def __repr__(self) -> str:
         return f"MXArray({self.format}, shape={self.shape}, axis={self.axis}, {self.nbytes} bytes)"
+
+
+def _restore(format, shape, axis, elements, scales, tensor_scale) -> MXArray:
+    """The inverse of MXArray.__reduce__, for pickle and copy."""
+    out = MXArray(format, shape, axis)
+    out._elements[...], out._scales[...] = elements, scales
+    out._tensor.tensor_scale = tensor_scale
+    return out
 
 
 def _options(rounding: str, scale_rule: str, seed: int):

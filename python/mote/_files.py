@@ -97,6 +97,8 @@ def save(path: Union[str, os.PathLike], tensors: Mapping[str, Any], metadata: Op
     keep = []
 
     def text(value):
+        if "\0" in str(value):
+            raise ValueError(f"names and metadata cannot hold a NUL: {value!r}")
         keep.append(ffi.new("char[]", str(value).encode()))
         return keep[-1]
 

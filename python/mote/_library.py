@@ -43,6 +43,9 @@ class MoteError(Exception):
         super().__init__(message)
         self.status = status
 
+    def __reduce__(self):
+        return type(self), (str(self), self.status)
+
 
 class MoteValueError(MoteError, ValueError):
     """An argument, a shape or the content of a file is not acceptable."""

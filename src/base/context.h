@@ -26,6 +26,7 @@ struct mote_kernels;
 
 struct mote_context {
     int threads;
+    long process; /* that created the context: OpenMP's threads do not survive a fork */
     mote_cpu_level cpu;
     const struct mote_kernels *kernels; /* points behind this struct, see kernels/context.c */
     mote_allocator allocator;

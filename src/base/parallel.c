@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <time.h>
+#include <unistd.h>
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #else
@@ -35,7 +36,7 @@ static void run_range(mote_task *task, void *argument, size_t begin, size_t end)
 void mote_parallel_for(const mote_context *context, size_t count, mote_task *task, void *argument)
 {
     size_t threads = mote_size_min((size_t)context->threads, count);
-    if (threads <= 1) {
+    if (threads <= 1 || (long)getpid() != context->process) {
         run_range(task, argument, 0, count);
         return;
     }

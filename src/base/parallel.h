@@ -9,7 +9,8 @@ typedef void mote_task(void *argument, size_t index);
 
 /* Runs task(argument, i) for 0 <= i < count. Task i always does the same work; which thread runs it, and
  * how many there are, must not matter to the result. Tasks run with the default floating-point
- * environment (nearest even, subnormals honoured) whatever the host program has set. */
+ * environment (nearest even, subnormals honoured) whatever the host program has set. In a child of fork() they run one
+ * after the other: the threads stayed with the parent. */
 void mote_parallel_for(const mote_context *context, size_t count, mote_task *task, void *argument);
 
 /* Processors that this process may use (its affinity mask), at least 1. */

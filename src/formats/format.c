@@ -142,10 +142,13 @@ uint32_t mote_unpack_code(const uint8_t *elements, int bits, size_t index)
 {
     switch (bits) {
     case 4: return elements[index / 2] >> 4 * (index % 2) & 0xF;
-    case 6: {
-        const uint8_t *group = elements + index / 4 * 3;
-        uint32_t word = group[0] | (uint32_t)group[1] << 8 | (uint32_t)group[2] << 16;
-        return word >> 6 * (index % 4) & 0x3F;
+    case 6: { /* one or two bytes hold it: a plane may end right behind */
+        size_t byte = index * 6 / 8, bit = index * 6 % 8;
+        uint32_t word = elements[byte];
+        if (bit > 2) {
+            word |= (uint32_t)elements[byte + 1] << 8;
+        }
+        return word >> bit & 0x3F;
     }
     case 8: return elements[index];
     default: return elements[2 * index] | (uint32_t)elements[2 * index + 1] << 8;

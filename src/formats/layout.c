@@ -29,6 +29,13 @@ static bool measure(mote_resolved_layout *r)
 {
     mote_layout_sizes *s = &r->sizes;
     size_t block = (size_t)r->traits->block_length, bits, blocks;
+    bool empty = false;
+    for (int d = 0; d < r->rank; d++) {
+        empty |= r->shape[d] == 0;
+    }
+    if (empty) {
+        return true;
+    }
     s->count = 1;
     s->lines = 1;
     for (int d = r->rank - 1; d >= 0; d--) {
@@ -68,7 +75,11 @@ mote_status mote_layout_resolve(mote_context *context, const mote_layout *layout
         return mote_fail(context, MOTE_ERROR_SHAPE, "rank %d is outside 0 .. %d", layout->rank, MOTE_MAXIMUM_RANK);
     }
     r.rank = layout->rank ? layout->rank : 1;
+    r.scalar = layout->rank == 0;
     r.axis = layout->axis < 0 ? layout->axis + r.rank : layout->axis;
+    if (r.traits->block_length == 1) { /* nothing runs along it */
+        r.axis = r.rank - 1;
+    }
     if (r.axis < 0 || r.axis >= r.rank) {
         return mote_fail(context, MOTE_ERROR_SHAPE, "axis %d does not exist in a tensor of rank %d", layout->axis,
                          layout->rank);

@@ -9,7 +9,8 @@
 typedef struct mote_resolved_layout {
     const mote_format_traits *traits;
     mote_layout_sizes sizes;
-    int rank; /* at least 1 */
+    int rank;    /* at least 1 */
+    bool scalar; /* rank was 0: there are no strides */
     int axis;
     size_t shape[MOTE_MAXIMUM_RANK];
     size_t line_stride[MOTE_MAXIMUM_RANK]; /* lines between neighbours along each dimension; 0 at axis */

@@ -3,9 +3,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Order matters: safetensors has no magic number, so it comes last. */
+/* Reading tries them in this order; the two without a magic number come last, the stricter test first. */
 static const mote_file_kind *const formats[] = {
     &mote_npy_format,
 #ifdef MOTE_WITH_LIBZIP
@@ -163,6 +164,39 @@ static mote_status copy_announcement(mote_writer *writer, const mote_tensor_info
     return MOTE_OK;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *first = a, *const *second = b;
+    return strcmp(*first, *second);
+}
+
+mote_status mote_names_unique(mote_context *context, const char *path, size_t count, const char **names,
+                              mote_status failure)
+{
+    qsort(names, count, sizeof *names, compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0) {
+            return mote_fail(context, failure, "%s: the name '%.100s' occurs twice", path, names[i]);
+        }
+    }
+    return MOTE_OK;
+}
+
+static mote_status check_names(mote_writer *writer)
+{
+    const char **names = mote_allocate_array(writer->context, writer->tensor_count, sizeof *names);
+    if (!names) {
+        return MOTE_ERROR_MEMORY;
+    }
+    for (size_t i = 0; i < writer->tensor_count; i++) {
+        names[i] = writer->tensors[i].name;
+    }
+    mote_status status =
+        mote_names_unique(writer->context, writer->path, writer->tensor_count, names, MOTE_ERROR_ARGUMENT);
+    mote_release(writer->context, names);
+    return status;
+}
+
 mote_status mote_writer_create(mote_context *context, const char *path, size_t tensor_count,
                                const mote_tensor_info *tensors, size_t metadata_count, const mote_metadata *metadata,
                                mote_writer **created)
@@ -192,6 +226,7 @@ mote_status mote_writer_create(mote_context *context, const char *path, size_t t
                             .metadata_count = metadata_count};
     writer->path = mote_arena_string(context, &writer->arena, path, strlen(path));
     mote_status status = writer->path ? copy_announcement(writer, tensors, metadata) : MOTE_ERROR_MEMORY;
+    status = status == MOTE_OK ? check_names(writer) : status;
     if (status == MOTE_OK) {
         status = format->create(writer);
     }
@@ -206,6 +241,9 @@ mote_status mote_writer_create(mote_context *context, const char *path, size_t t
 mote_status mote_writer_put(mote_writer *writer, const mote_tensor *tensor)
 {
     mote_context *context = writer->context;
+    if (writer->failed) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "%s: an earlier write failed; discard the writer", writer->path);
+    }
     if (writer->next == writer->tensor_count) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "%s: all %zu announced tensors are written", writer->path,
                          writer->tensor_count);
@@ -218,7 +256,11 @@ mote_status mote_writer_put(mote_writer *writer, const mote_tensor *tensor)
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "%s: tensor '%s' is not the one that was announced",
                          writer->path, info->name);
     }
+    if ((info->element_bytes && !tensor->elements) || (info->scale_bytes && !tensor->scales)) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "%s: a plane of tensor '%s' is NULL", writer->path, info->name);
+    }
     mote_status status = writer->format->put(writer, tensor);
+    writer->failed = status != MOTE_OK;
     writer->next += status == MOTE_OK;
     return status;
 }
@@ -236,7 +278,7 @@ static void free_writer(mote_writer *writer)
 mote_status mote_writer_finish(mote_writer *writer)
 {
     mote_status status;
-    if (writer->next < writer->tensor_count) {
+    if (writer->failed || writer->next < writer->tensor_count) {
         status = mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: only %zu of %zu announced tensors were written",
                            writer->path, writer->next, writer->tensor_count);
     } else {

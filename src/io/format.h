@@ -37,6 +37,7 @@ struct mote_file {
     mote_arena arena; /* names, entries, infos, metadata */
     mote_input input;
     size_t entry_count, tensor_count, metadata_count;
+    size_t entry_capacity, metadata_capacity; /* of arrays that grow */
     mote_entry *entries;
     mote_tensor_entries *parts;
     mote_tensor_info *tensors;
@@ -51,6 +52,7 @@ struct mote_writer {
     mote_arena arena;
     mote_output output;
     size_t tensor_count, metadata_count, next; /* next: tensors written so far */
+    bool failed;                               /* a write failed: nothing more is accepted */
     mote_tensor_info *tensors;
     mote_metadata *metadata;
     void *state;
@@ -79,6 +81,10 @@ extern const mote_file_kind mote_npy_format, mote_npz_format, mote_safetensors_f
 #define mote_bad_file(file, ...) mote_bad_path((file)->context, (file)->path, __VA_ARGS__)
 __attribute__((format(printf, 3, 4))) mote_status mote_bad_path(mote_context *context, const char *path,
                                                                 const char *format, ...);
+
+/* Sorts names and fails with this status if one occurs twice. */
+mote_status mote_names_unique(mote_context *context, const char *path, size_t count, const char **names,
+                              mote_status failure);
 
 /* ---- planes.c: entries and tensors ---- */
 

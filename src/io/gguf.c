@@ -4,9 +4,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "formats/element.h"
+#include "io/json.h"
 
 enum { WINDOW = 65536, STRING_MAXIMUM = 1 << 30 };
 
@@ -25,11 +27,11 @@ typedef struct place {
     const mote_gguf_type *type;
     uint64_t offset; /* in the file */
     size_t bytes;
-    size_t scale; /* number of the tensor that is its tensor scale, or NONE */
+    uint64_t scale; /* offset of its tensor scale, or NONE */
     bool hidden;  /* is the tensor scale of another */
 } place;
 
-static const size_t NONE = SIZE_MAX;
+static const uint64_t NONE = UINT64_MAX;
 
 static uint64_t left(const reader *r) { return r->file->input.size - r->at; }
 
@@ -85,6 +87,9 @@ static const char *take_string(reader *r, const char *what)
     }
     take(r, (size_t)length, text);
     text[length] = '\0';
+    if (r->status == MOTE_OK && !mote_text_valid(text, (size_t)length)) {
+        r->status = mote_bad_file(r->file, "offset %" PRIu64 ": %s is not UTF-8 text", r->at - length, what);
+    }
     return r->status == MOTE_OK ? text : NULL;
 }
 
@@ -131,11 +136,15 @@ static const char *value_text(reader *r, uint32_t type, const uint8_t *bytes, si
 {
     char text[64];
     uint64_t number = size <= 8 ? mote_little_endian(bytes, (int)size) : 0;
-    int unused = 64 - 8 * (int)size;
+    int unused = size <= 8 ? 64 - 8 * (int)size : 0;
     double wide;
     memcpy(&wide, &number, sizeof wide);
     switch (type) {
     case MOTE_GGUF_STRING:
+        if (!mote_text_valid((const char *)bytes + 8, size - 8)) {
+            snprintf(text, sizeof text, "[%zu bytes that are not text]", size - 8);
+            break;
+        }
         return mote_arena_string(r->file->context, &r->file->arena, (const char *)bytes + 8, size - 8);
     case MOTE_GGUF_ARRAY: snprintf(text, sizeof text, "[%" PRIu64 " values of type %u]", items, item_type); break;
     case MOTE_GGUF_F32: snprintf(text, sizeof text, "%.9g", (double)mote_bits_float((uint32_t)number)); break;
@@ -257,32 +266,66 @@ static uint64_t find_alignment(reader *r)
     return MOTE_GGUF_ALIGNMENT;
 }
 
+static int compare_infos(const void *a, const void *b)
+{
+    const mote_tensor_info *const *first = a, *const *second = b;
+    return strcmp((*first)->name, (*second)->name);
+}
+
+static int compare_name(const void *name, const void *info)
+{
+    const mote_tensor_info *const *m = info;
+    return strcmp(name, (*m)->name);
+}
+
+/* Finds the tensor scale of an nvfp4 tensor and hides it. */
+static void pair_scale(reader *r, place *places, size_t i, const mote_tensor_info **sorted)
+{
+    mote_file *file = r->file;
+    const char *name = mote_gguf_scale_name(file->context, &file->arena, file->tensors[i].name);
+    if (!name) {
+        r->status = MOTE_ERROR_MEMORY;
+        return;
+    }
+    const mote_tensor_info **found = bsearch(name, sorted, file->tensor_count, sizeof *sorted, compare_name);
+    if (found) {
+        place *scale = &places[*found - file->tensors];
+        if (scale->bytes != 4 || scale->type->format != MOTE_FP32) {
+            r->status = mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
+                                  "%s: '%.100s' is more than one scale; mote reads one for a whole tensor", file->path, name);
+        }
+        scale->hidden = true;
+        places[i].scale = scale->offset;
+    }
+}
+
 /* Hides the tensor scales of nvfp4 tensors; refuses names that occur twice. */
 static void pair_scales(reader *r, place *places)
 {
     mote_file *file = r->file;
-    size_t kept = 0;
-    for (size_t i = 0; i < file->tensor_count && r->status == MOTE_OK; i++) {
-        const char *scale = NULL;
+    size_t count = file->tensor_count, kept = 0;
+    const mote_tensor_info **sorted =
+        r->status == MOTE_OK ? mote_allocate_array(file->context, count, sizeof *sorted) : NULL;
+    if (!sorted) {
+        r->status = r->status == MOTE_OK ? MOTE_ERROR_MEMORY : r->status;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &file->tensors[i];
+    }
+    qsort(sorted, count, sizeof *sorted, compare_infos);
+    for (size_t i = 1; i < count && r->status == MOTE_OK; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) {
+            r->status = mote_bad_file(file, "the name '%.100s' occurs twice", sorted[i]->name);
+        }
+    }
+    for (size_t i = 0; i < count && r->status == MOTE_OK; i++) {
         if (places[i].type->format == MOTE_NVFP4) {
-            scale = mote_gguf_scale_name(file->context, &file->arena, file->tensors[i].name);
-            r->status = scale ? MOTE_OK : MOTE_ERROR_MEMORY;
-        }
-        for (size_t j = 0; scale && j < file->tensor_count; j++) {
-            if (strcmp(file->tensors[j].name, scale) == 0 && places[j].bytes == 4 &&
-                places[j].type->format == MOTE_FP32) {
-                places[i].scale = j;
-                places[j].hidden = true;
-            }
+            pair_scale(r, places, i, sorted);
         }
     }
-    /* places of hidden tensors stay reachable by offset: copy it before the table is closed up */
-    for (size_t i = 0; i < file->tensor_count && r->status == MOTE_OK; i++) {
-        if (places[i].scale != NONE) {
-            places[i].scale = (size_t)places[places[i].scale].offset;
-        }
-    }
-    for (size_t i = 0; i < file->tensor_count && r->status == MOTE_OK; i++) {
+    mote_release(file->context, sorted);
+    for (size_t i = 0; i < count && r->status == MOTE_OK; i++) {
         if (!places[i].hidden) {
             file->tensors[kept] = file->tensors[i];
             places[kept++] = places[i];
@@ -291,26 +334,11 @@ static void pair_scales(reader *r, place *places)
     file->tensor_count = kept;
 }
 
-static bool names_repeat(mote_file *file, const char **name)
-{
-    /* files have thousands of tensors at most: sorting pointers would cost more code than time */
-    for (size_t i = 0; i < file->tensor_count; i++) {
-        for (size_t j = i + 1; j < file->tensor_count; j++) {
-            *name = file->tensors[i].name;
-            if (strcmp(*name, file->tensors[j].name) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static mote_status read_header(reader *r)
 {
     mote_file *file = r->file;
     mote_context *context = file->context;
     enum { METADATA_LEAST = 13, TENSOR_LEAST = 24 }; /* bytes that one of them takes */
-    const char *name = "";
     r->at = 4;
     uint64_t version = take_number(r, 4), tensors = take_number(r, 8), keys = take_number(r, 8);
     if (r->status == MOTE_OK && version != MOTE_GGUF_VERSION && version != 2) {
@@ -336,9 +364,6 @@ static mote_status read_header(reader *r)
     }
     for (; file->tensor_count < tensors && r->status == MOTE_OK; file->tensor_count++) {
         take_tensor(r, &file->tensors[file->tensor_count], &places[file->tensor_count]);
-    }
-    if (r->status == MOTE_OK && names_repeat(file, &name)) {
-        return mote_bad_file(file, "the name '%.100s' occurs twice", name);
     }
     uint64_t alignment = find_alignment(r);
     check_places(r, places, alignment);

@@ -151,11 +151,26 @@ static mote_status put_header(mote_writer *writer, const row *rows, size_t count
                : status;
 }
 
+static mote_status check_names(mote_writer *writer, const row *rows, size_t count)
+{
+    const char **names = mote_allocate_array(writer->context, count, sizeof *names);
+    if (!names) {
+        return MOTE_ERROR_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        names[i] = rows[i].name;
+    }
+    mote_status status = mote_names_unique(writer->context, writer->path, count, names, MOTE_ERROR_ARGUMENT);
+    mote_release(writer->context, names);
+    return status;
+}
+
 mote_status mote_gguf_create(mote_writer *writer)
 {
     size_t count;
     row *rows = mote_arena_allocate(writer->context, &writer->arena, 2 * writer->tensor_count * sizeof *rows);
     mote_status status = rows ? plan_rows(writer, rows, &count) : MOTE_ERROR_MEMORY;
+    status = status == MOTE_OK ? check_names(writer, rows, count) : status;
     status = status == MOTE_OK ? mote_output_create(writer->context, writer->path, &writer->output) : status;
     return status == MOTE_OK ? put_header(writer, rows, count) : status;
 }

@@ -16,3 +16,27 @@ char *mote_json_text(mote_context *context, json_t *value, size_t flags, size_t 
     *length = size;
     return text;
 }
+
+bool mote_text_valid(const char *text, size_t length)
+{
+    const uint8_t *p = (const uint8_t *)text;
+    for (size_t i = 0; i < length;) {
+        int more = p[i] < 0x80 ? 0 : p[i] >> 5 == 0x6 ? 1 : p[i] >> 4 == 0xE ? 2 : p[i] >> 3 == 0x1E ? 3 : -1;
+        static const uint32_t least[] = {1, 0x80, 0x800, 0x10000};
+        if (more < 0 || length - i <= (size_t)more) {
+            return false;
+        }
+        uint32_t point = more ? p[i] & (0x3Fu >> more) : p[i];
+        for (int k = 1; k <= more; k++) {
+            if (p[i + (size_t)k] >> 6 != 2) {
+                return false;
+            }
+            point = point << 6 | (p[i + (size_t)k] & 0x3F);
+        }
+        if (point < least[more] || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) {
+            return false;
+        }
+        i += (size_t)more + 1;
+    }
+    return true;
+}

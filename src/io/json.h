@@ -10,4 +10,7 @@
  * terminating NUL. NULL with the context's message set when there is no memory. Steals the reference. */
 char *mote_json_text(mote_context *context, json_t *value, size_t flags, size_t *length);
 
+/* True if text is UTF-8 without a NUL in it, as names and values must be to go into every kind of file. */
+bool mote_text_valid(const char *text, size_t length);
+
 #endif

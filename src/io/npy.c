@@ -118,7 +118,7 @@ static mote_status parse_descr(cursor *c, mote_entry *entry)
     if (!accept_string(c, descr, sizeof descr)) {
         return bad(c, "a simple data type (structured arrays are not supported)");
     }
-    for (int i = 0; i < DESCRS; i++) {
+    for (int i = 0; i < DESCRS && strlen(descr) > 1; i++) {
         /* the order mark of one-byte types is '|', but any is right */
         if (strcmp(descr + 1, descrs[i].descr + 1) == 0 &&
             (descr[0] == descrs[i].descr[0] || descrs[i].descr[0] == '|' || descr[0] == '=')) {

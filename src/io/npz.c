@@ -13,7 +13,11 @@
 #include "io/format.h"
 #include "io/json.h"
 
-enum { DEFLATE_MOST = 1032, SLACK = 1024 }; /* deflate's best ratio: 258 bytes from 2 bits */
+enum {
+    DEFLATE_MOST = 1032, /* deflate's best ratio: 258 bytes from 2 bits */
+    SLACK = 1024,
+    METADATA_MAXIMUM = 4 << 20 /* JSON takes tens of times its text in memory */
+};
 static const char metadata_name[] = "__metadata__";
 
 static bool npz_matches(const uint8_t *head, size_t size)
@@ -28,9 +32,9 @@ static void npz_close(mote_file *file)
     }
 }
 
-/* Exactly size bytes of an archive member from offset on. */
+/* Exactly size bytes of an archive member from offset on; to_end: they are its last. */
 static mote_status read_member(mote_file *file, zip_uint64_t number, const char *name, uint64_t offset, size_t size,
-                               uint8_t *bytes)
+                               bool to_end, uint8_t *bytes)
 {
     uint8_t skipped[4096];
     zip_file_t *member = NULL;
@@ -51,6 +55,10 @@ static mote_status read_member(mote_file *file, zip_uint64_t number, const char 
             at += (size_t)count;
             left -= (size_t)count;
         }
+    }
+    /* libzip compares the checksum when the end is read past, so the last read asks for one byte too many */
+    if (status == MOTE_OK && to_end && zip_fread(member, skipped, 1) != 0) {
+        status = mote_bad_file(file, "'%s': the data does not have its checksum", name);
     }
     zip_fclose(member);
     return status;
@@ -90,7 +98,7 @@ static mote_status open_member(mote_file *file, zip_uint64_t number, const zip_s
     if (!npy) {
         return mote_bad_file(file, "'%.100s': expected only .npy members", info->name);
     }
-    mote_status status = read_member(file, number, info->name, 0, size, head);
+    mote_status status = read_member(file, number, info->name, 0, size, false, head);
     if (status != MOTE_OK) {
         return status;
     }
@@ -114,9 +122,13 @@ static mote_status parse_metadata(mote_file *file, const mote_entry *entry)
     json_error_t error;
     const char *key;
     json_t *value, *root = NULL;
+    if (file->metadata || entry->bytes > METADATA_MAXIMUM) {
+        return mote_bad_file(file, "'%s' %s", metadata_name, file->metadata ? "occurs twice" : "is larger than 4 MiB");
+    }
     uint8_t *text = mote_allocate(file->context, entry->bytes);
     mote_status status =
-        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, text)
+        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place,
+                                            entry->bytes, true, text)
              : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
         root = json_loadb((const char *)text, entry->bytes, JSON_REJECT_DUPLICATES, &error);
@@ -190,7 +202,8 @@ static mote_status npz_open(mote_file *file)
 
 static mote_status npz_read_entry(mote_file *file, const mote_entry *entry, uint8_t *bytes)
 {
-    return read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, bytes);
+    return read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true,
+                       bytes);
 }
 
 /* Where each member lies in the spool. */

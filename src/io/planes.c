@@ -131,21 +131,54 @@ static bool try_convention(const name_index *names, const convention *c, int i, 
     }
     if (c->tensor_scale) {
         int at = find_entry(names, entries[i].name, *length, c->tensor_scale);
-        parts->tensor_scale = at >= 0 && entries[at].format == MOTE_FP32 && entries[at].bytes == 4 ? at : -1;
+        if (at >= 0 && (entries[at].format != MOTE_FP32 || entries[at].bytes != 4)) {
+            return false; /* one scale a row or an expert: not a tensor that mote has */
+        }
+        parts->tensor_scale = at;
     }
     return true;
 }
 
-static const char *record_of(const mote_file *file, const char *name)
+static int compare_keys(const void *a, const void *b)
 {
-    size_t prefix = sizeof record_prefix - 1;
+    const mote_metadata *const *first = a, *const *second = b;
+    return strcmp((*first)->key, (*second)->key);
+}
+
+static int compare_record(const void *name, const void *record)
+{
+    const mote_metadata *const *m = record;
+    return strcmp(name, (*m)->key + sizeof record_prefix - 1);
+}
+
+/* The records of a file in the order of their names. */
+typedef struct record_index {
+    size_t count;
+    const mote_metadata **sorted;
+} record_index;
+
+static mote_status index_records(mote_file *file, record_index *records)
+{
+    records->count = 0;
+    records->sorted = mote_allocate_array(file->context, file->metadata_count, sizeof *records->sorted);
+    if (!records->sorted) {
+        return MOTE_ERROR_MEMORY;
+    }
     for (size_t i = 0; i < file->metadata_count; i++) {
-        const char *key = file->metadata[i].key;
-        if (strncmp(key, record_prefix, prefix) == 0 && strcmp(key + prefix, name) == 0) {
-            return file->metadata[i].text;
+        if (strncmp(file->metadata[i].key, record_prefix, sizeof record_prefix - 1) == 0) {
+            records->sorted[records->count++] = &file->metadata[i];
         }
     }
-    return NULL;
+    qsort(records->sorted, records->count, sizeof *records->sorted, compare_keys);
+    return MOTE_OK;
+}
+
+static const char *record_of(const record_index *records, const char *name)
+{
+    const mote_metadata **found = records->count ? bsearch(name, records->sorted, records->count,
+                                                           sizeof *records->sorted, compare_record)
+                                                 : NULL;
+    return found ? (*found)->text : NULL;
 }
 
 /* Reads {"format": "mxfp4_e2m1", "shape": [5, 33], "axis": 1}. */
@@ -197,6 +230,9 @@ static mote_status group_by_record(mote_file *file, const name_index *names, int
     if (status != MOTE_OK) {
         return status;
     }
+    if (layout->axis < 0) {
+        layout->axis += layout->rank ? layout->rank : 1;
+    }
     bool scaled = mote_format_is_block(layout->format), twice = layout->format == MOTE_NVFP4;
     *parts = (mote_tensor_entries){i, scaled ? find_entry(names, name, length, plane_suffix[1]) : -1,
                                    twice ? find_entry(names, name, length, plane_suffix[2]) : -1, false};
@@ -222,11 +258,11 @@ typedef struct group {
     bool claimed; /* the entry is a plane of another one's tensor */
 } group;
 
-static mote_status find_groups(mote_file *file, const name_index *names, group *groups)
+static mote_status find_groups(mote_file *file, const name_index *names, const record_index *records, group *groups)
 {
     for (size_t i = 0; i < file->entry_count; i++) {
         group *g = &groups[i];
-        const char *record = record_of(file, file->entries[i].name);
+        const char *record = record_of(records, file->entries[i].name);
         if (record) {
             mote_status status = group_by_record(file, names, (int)i, record, &g->parts, &g->layout);
             if (status != MOTE_OK) {
@@ -293,6 +329,21 @@ static mote_status make_tensors(mote_file *file, const group *groups)
     return MOTE_OK;
 }
 
+/* Grouping can give two tensors one name: "x", and "x_packed" with its scales. */
+static mote_status check_tensor_names(mote_file *file)
+{
+    const char **names = mote_allocate_array(file->context, file->tensor_count, sizeof *names);
+    if (!names) {
+        return MOTE_ERROR_MEMORY;
+    }
+    for (size_t i = 0; i < file->tensor_count; i++) {
+        names[i] = file->tensors[i].name;
+    }
+    mote_status status = mote_names_unique(file->context, file->path, file->tensor_count, names, MOTE_ERROR_FILE);
+    mote_release(file->context, names);
+    return status;
+}
+
 mote_status mote_planes_group(mote_file *file)
 {
     mote_context *context = file->context;
@@ -317,12 +368,12 @@ mote_status mote_planes_group(mote_file *file)
             }
         }
     }
-    if (status == MOTE_OK) {
-        status = find_groups(file, &names, groups);
-    }
-    if (status == MOTE_OK) {
-        status = make_tensors(file, groups);
-    }
+    record_index records = {0, NULL};
+    status = status == MOTE_OK ? index_records(file, &records) : status;
+    status = status == MOTE_OK ? find_groups(file, &names, &records, groups) : status;
+    status = status == MOTE_OK ? make_tensors(file, groups) : status;
+    status = status == MOTE_OK ? check_tensor_names(file) : status;
+    mote_release(context, records.sorted);
     mote_release(context, names.sorted);
     mote_release(context, groups);
     return status;

@@ -19,7 +19,7 @@ static const struct {
     {"U32", MOTE_UINT32},       {"U64", MOTE_UINT64},       {"BOOL", MOTE_BOOL},        {"C64", MOTE_COMPLEX64},
 };
 
-enum { DTYPES = sizeof dtypes / sizeof dtypes[0], LENGTH_BYTES = 8, HEADER_MAXIMUM = 100000000 };
+enum { DTYPES = sizeof dtypes / sizeof dtypes[0], LENGTH_BYTES = 8, HEADER_MAXIMUM = 100000000, COMPARED = 64 };
 
 static bool safetensors_matches(const uint8_t *head, size_t size)
 {
@@ -155,29 +155,42 @@ static mote_status append_metadata(mote_file *file, const mote_input *input, jso
     return MOTE_OK;
 }
 
+/* Room for more items behind those of an array of the file; the arena keeps the old one, so arrays double. */
+static void *grow(mote_file *file, void *items, size_t count, size_t *capacity, size_t more, size_t item_size)
+{
+    size_t wanted = count + more;
+    if (items && wanted <= *capacity) {
+        return items;
+    }
+    wanted = wanted > 2 * *capacity ? wanted : 2 * *capacity;
+    void *grown = mote_arena_allocate(file->context, &file->arena, wanted * item_size);
+    if (grown) {
+        if (count) {
+            memcpy(grown, items, count * item_size);
+        }
+        *capacity = wanted;
+    }
+    return grown;
+}
+
 static mote_status append_parsed(mote_file *file, const mote_input *input, json_t *root, uint64_t data, int source)
 {
     mote_context *context = file->context;
     json_t *value, *meta = json_object_get(root, "__metadata__");
-    size_t added = json_object_size(root) - (meta != NULL), before = file->entry_count;
+    size_t added = json_object_size(root), before = file->entry_count;
     size_t keys = json_is_object(meta) ? json_object_size(meta) : 0;
-    mote_entry *entries = mote_arena_allocate(context, &file->arena, (before + added) * sizeof *entries);
+    mote_entry *entries = grow(file, file->entries, before, &file->entry_capacity, added, sizeof *entries);
     mote_metadata *metadata =
-        mote_arena_allocate(context, &file->arena, (file->metadata_count + keys) * sizeof *metadata);
+        grow(file, file->metadata, file->metadata_count, &file->metadata_capacity, keys, sizeof *metadata);
     if (!entries || !metadata) {
         return MOTE_ERROR_MEMORY;
     }
-    if (before) {
-        memcpy(entries, file->entries, before * sizeof *entries);
-    }
-    if (file->metadata_count) {
-        memcpy(metadata, file->metadata, file->metadata_count * sizeof *metadata);
-    }
+    file->entries = entries;
+    file->metadata = metadata;
     mote_status status = meta && !json_is_null(meta) ? append_metadata(file, input, meta, metadata) : MOTE_OK;
     const char *name;
-    json_object_foreach(root, name, value)
-    {
-        if (status != MOTE_OK || value == meta) {
+    json_object_foreach(root, name, value) {
+        if (status != MOTE_OK || strcmp(name, "__metadata__") == 0) {
             continue;
         }
         mote_entry *entry = &entries[file->entry_count];
@@ -185,9 +198,7 @@ static mote_status append_parsed(mote_file *file, const mote_input *input, json_
         status = entry->name ? parse_entry(file, input, name, value, data, entry) : MOTE_ERROR_MEMORY;
         file->entry_count += status == MOTE_OK;
     }
-    file->entries = entries;
-    file->metadata = metadata;
-    return status == MOTE_OK ? check_cover(file, input, data, entries + before, added) : status;
+    return status == MOTE_OK ? check_cover(file, input, data, entries + before, file->entry_count - before) : status;
 }
 
 mote_status mote_safetensors_append(mote_file *file, const mote_input *input, int source)
@@ -255,16 +266,17 @@ static json_t *describe(const mote_entry *entry, uint64_t begin)
                      (json_int_t)begin, (json_int_t)(begin + entry->bytes));
 }
 
-/* A name that JSON cannot hold; anything else that fails is a lack of memory. */
-static mote_status refuse_name(mote_writer *writer, const char *name)
+/* What failed while name (or its value) was put into the header: the text, or memory. */
+static mote_status refuse_name(mote_writer *writer, const char *name, const char *value)
 {
-    json_t *text = json_string(name);
-    bool valid = text != NULL, empty = !valid && !json_string_nocheck("x");
-    json_decref(text);
-    return valid || empty ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header",
-                                      writer->path)
-                          : mote_fail(writer->context, MOTE_ERROR_ARGUMENT,
-                                      "%s: '%s' cannot be a name: it is not UTF-8", writer->path, name);
+    json_t *valid_name = json_string(name), *valid_value = json_string(value), *memory = json_string("");
+    bool starved = !memory || (valid_name && valid_value);
+    json_decref(valid_name);
+    json_decref(valid_value);
+    json_decref(memory);
+    return starved ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header", writer->path)
+                   : mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' or its value is not UTF-8 text", writer->path,
+                               name);
 }
 
 static mote_status build_header(mote_writer *writer, size_t first, size_t count, json_t *root)
@@ -281,7 +293,7 @@ static mote_status build_header(mote_writer *writer, size_t first, size_t count,
                                  writer->path, name);
             }
             if (json_object_set_new(root, name, describe(&entries[plane], offset)) != 0) {
-                return refuse_name(writer, name);
+                return refuse_name(writer, name, "");
             }
             offset += entries[plane].bytes;
         }
@@ -300,11 +312,11 @@ mote_status mote_safetensors_begin(mote_writer *writer, const char *path, size_t
     mote_status status = MOTE_OK;
     for (size_t i = 0; i < metadata_count && status == MOTE_OK; i++) {
         if (json_object_set_new(texts, metadata[i].key, json_string(metadata[i].text)) != 0) {
-            status = refuse_name(writer, metadata[i].key);
+            status = refuse_name(writer, metadata[i].key, metadata[i].text);
         }
     }
     if (metadata_count && status == MOTE_OK && json_object_set(root, "__metadata__", texts) != 0) {
-        status = refuse_name(writer, "__metadata__");
+        status = refuse_name(writer, "__metadata__", "");
     }
     json_decref(texts);
     status = status == MOTE_OK ? build_header(writer, first, count, root) : status;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* One system call moves at most this much: Linux stops at 2 GiB, and progress stays visible. */
@@ -35,7 +36,8 @@ mote_status mote_input_open(mote_context *context, const char *path, mote_input 
         errno = EMFILE;
         return system_failure(context, "open", path);
     }
-    input->descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    /* O_NONBLOCK: a named pipe must not hold us up before it is refused */
+    input->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (input->descriptor < 0) {
         return system_failure(context, "open", path);
     }
@@ -88,29 +90,46 @@ mote_status mote_input_read(const mote_input *input, uint64_t offset, size_t siz
     return MOTE_OK;
 }
 
-static char *copy_text(mote_context *context, const char *text, const char *suffix)
+static char *copy_text(mote_context *context, const char *text)
 {
-    size_t size = strlen(text) + strlen(suffix) + 1;
+    size_t size = strlen(text) + 1;
     char *copy = mote_allocate(context, size);
     if (copy) {
-        snprintf(copy, size, "%s%s", text, suffix);
+        memcpy(copy, text, size);
     }
     return copy;
 }
 
+/* Opens a new file beside path under a name that nobody uses; -1 with errno. */
+static int create_temporary(const char *path, char *temporary, size_t size)
+{
+    enum { TRIES = 100 };
+    int descriptor = -1;
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (long i = 0; i < TRIES && descriptor < 0 && (i == 0 || errno == EEXIST); i++) {
+        snprintf(temporary, size, "%s.%ld-%09ld.part", path, (long)getpid(), (now.tv_nsec + i) % 1000000000);
+        descriptor = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    }
+    return descriptor;
+}
+
 mote_status mote_output_create(mote_context *context, const char *path, mote_output *output)
 {
+    enum { SUFFIX = 64 };
+    size_t size = strlen(path) + SUFFIX;
     *output = (mote_output){.context = context, .descriptor = -1};
-    output->path = copy_text(context, path, "");
-    output->temporary = output->path ? copy_text(context, path, ".XXXXXX.part") : NULL;
+    output->path = copy_text(context, path);
+    output->temporary = output->path ? mote_allocate(context, size) : NULL;
     if (!output->temporary) {
         mote_output_discard(output);
         return MOTE_ERROR_MEMORY;
     }
+    output->temporary[0] = '\0';
     if (mote_fault_check(context, MOTE_FAULT_OPEN) != MOTE_FAULT_NONE) {
         errno = ENOSPC;
     } else {
-        output->descriptor = mkstemps(output->temporary, (int)strlen(".part"));
+        output->descriptor = create_temporary(path, output->temporary, size);
     }
     if (output->descriptor < 0) {
         mote_status status = system_failure(context, "create", path);
@@ -119,10 +138,6 @@ mote_status mote_output_create(mote_context *context, const char *path, mote_out
         mote_output_discard(output);
         return status;
     }
-    /* mkstemps makes files private; a result is an ordinary file */
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(output->descriptor, 0666 & ~mask);
     return MOTE_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/parallel.h"
 #include "cpu/cpu.h"
@@ -106,6 +107,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     memset(created, 0, sizeof *created);
     mote_kernels_select(&created->kernels, level);
     created->context.threads = threads;
+    created->context.process = (long)getpid();
     created->context.cpu = level;
     created->context.allocator = *allocator;
     created->context.kernels = &created->kernels;

@@ -42,14 +42,21 @@ static mote_status announce(cast *c, const mote_tensor_info *input, mote_tensor_
     if (!chosen(options, input)) {
         return MOTE_OK;
     }
-    if (axis < 0 || axis >= rank) {
+    bool blocks = mote_format_get(options->format)->block_length > 1;
+    if (blocks && (axis < 0 || axis >= rank)) {
         return mote_fail(c->context, MOTE_ERROR_SHAPE,
-                         "tensor '%s' has %d dimension(s) and so no axis %d; leave it out with --exclude", input->name,
+                         "tensor '%s' has %d dimension(s) and so no axis %d to put blocks along; exclude it (--exclude)", input->name,
                          input->layout.rank, options->axis);
     }
+    mote_layout_sizes sizes;
     output->layout.format = options->format;
-    output->layout.axis = axis;
-    return MOTE_OK;
+    output->layout.axis = blocks ? axis : rank - 1;
+    mote_status status = mote_layout_measure(c->context, &output->layout, &sizes);
+    if (status == MOTE_OK) {
+        output->element_bytes = sizes.element_bytes;
+        output->scale_bytes = sizes.scale_bytes;
+    }
+    return status;
 }
 
 static bool same_layout(const mote_layout *a, const mote_layout *b)
@@ -84,13 +91,8 @@ static void release_planes(mote_context *context, mote_tensor *tensor)
 /* Quantizes what was read and compares. x: the values in FP32. */
 static mote_status convert(cast *c, const float *x, mote_tensor *output)
 {
-    mote_layout_sizes sizes;
     mote_context *context = c->context;
-    mote_tensor_info info = {.name = c->progress.input->name, .layout = c->progress.output->layout};
-    mote_status status = mote_layout_measure(context, &info.layout, &sizes);
-    info.element_bytes = sizes.element_bytes;
-    info.scale_bytes = sizes.scale_bytes;
-    status = status == MOTE_OK ? allocate_planes(context, &info, output) : status;
+    mote_status status = allocate_planes(context, c->progress.output, output);
     status = status == MOTE_OK ? mote_quantize(context, x, NULL, &c->options->quantize, output) : status;
     return status == MOTE_OK ? mote_compare(context, x, NULL, output, &c->progress.error) : status;
 }

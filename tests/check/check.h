@@ -19,12 +19,14 @@ typedef struct check_kernel {
 uint32_t check_random(void);
 size_t check_below(size_t bound); /* 0 .. bound - 1 */
 
-/* size bytes that end at an unmapped page, filled with a pattern; number chooses one of CHECK_BUFFERS. The
- * byte before the area is guarded by check_intact(). Alignment is whatever the size makes it. */
+/* size bytes between unmapped pages, filled with a pattern: at the end, at the beginning or at an odd place (a multiple of
+ * 4) between them, by chance. number chooses one of CHECK_BUFFERS. */
 enum { CHECK_BUFFERS = 8 };
 void *check_buffer(int number, size_t size);
-/* True if nothing in front of the buffer was written since check_buffer(). */
+/* True if nothing around the buffer was written since check_buffer(). */
 bool check_intact(int number);
+/* True if these bytes of a buffer still hold the pattern. */
+bool check_untouched(const void *bytes, size_t size);
 
 /* Fills x with count values of a random kind: normal, all exponents, ties, subnormal, zeros, NaN and infinity
  * here and there, heavy tails, near the largest FP32. */

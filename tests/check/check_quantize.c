@@ -228,10 +228,11 @@ static unsigned code_at(const uint8_t *elements, int bits, size_t index)
 
 static mote_block_spec decode_spec(mote_format format)
 {
-    static const float tensor_scales[] = {1, 0.37f, 0x1p-120f, 0x1.8p100f};
+    static const float tensor_scales[] = {1, 0.37f, 0x1p-120f, 0x1.8p100f, 0, INFINITY, -NAN};
     mote_quantize_options options = {MOTE_NEAREST_EVEN, MOTE_SCALE_FLOOR, 0};
     mote_block_spec spec = make_spec(format, &options, 1);
-    spec.tensor_scale = format == MOTE_NVFP4 ? tensor_scales[check_below(4)] : 1;
+    spec.tensor_scale = format == MOTE_NVFP4 ? tensor_scales[check_below(7)] : 1;
+    spec.stream = check_below(2);
     return spec;
 }
 
@@ -270,7 +271,8 @@ void check_dequantize_columns(const check_kernel *kernel)
         const mote_format_traits *traits = mote_format_get(formats[f]);
         size_t block = (size_t)traits->block_length, bytes = (size_t)traits->block_bytes;
         for (size_t count = 1; count <= 4 * kernel->tile + 3; count++) {
-            size_t length = 1 + check_below(block), ldy = count + check_below(3);
+            size_t length = check_below(2) ? block : 1 + check_below(block);
+            size_t ldy = check_below(2) ? count + check_below(3) : (count + 15) / 16 * 16;
             size_t element_stride = bytes * (1 + check_below(3)), scale_stride = 1 + check_below(3);
             size_t plane = (count - 1) * element_stride + bytes, plane_scales = (count - 1) * scale_stride + 1;
             uint8_t *elements = check_buffer(ELEMENTS, plane), *scales = check_buffer(SCALES, plane_scales);
@@ -287,6 +289,12 @@ void check_dequantize_columns(const check_kernel *kernel)
                 if (!same_float(y[r * ldy + c], expected)) {
                     check_fail("%s: row %zu of %zu, column %zu of %zu: %a, expected %a", traits->name, r, length, c,
                                count, (double)y[r * ldy + c], (double)expected);
+                    break;
+                }
+            }
+            for (size_t r = 0; r + 1 < length; r++) {
+                if (!check_untouched(y + r * ldy + count, (ldy - count) * sizeof *y)) {
+                    check_fail("%s: values beyond column %zu of row %zu were written", traits->name, count, r);
                     break;
                 }
             }

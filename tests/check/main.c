@@ -73,43 +73,79 @@ static void crashed(int number)
     _exit(1);
 }
 
-enum { FRONT = 64, PATTERN = 0xA5 };
+/* Unmapped pages on both sides. A buffer ends at the one behind, begins at the one before, or lies between at an odd
+ * place; what it leaves of MARGIN bytes on a mapped side is filled with a pattern. */
+enum { MARGIN = 64, PATTERN = 0xA5 };
 
 static struct {
-    uint8_t *map;
+    uint8_t *map; /* of the first mapped page */
     size_t mapped;
     uint8_t *start;
+    size_t size;
 } buffers[CHECK_BUFFERS];
+
+static void map_buffer(int number, size_t wanted, size_t page)
+{
+    if (buffers[number].map) {
+        munmap(buffers[number].map - page, buffers[number].mapped + 2 * page);
+    }
+    uint8_t *map = mmap(NULL, wanted + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED || mprotect(map + page, wanted, PROT_READ | PROT_WRITE) != 0) {
+        perror("mmap");
+        exit(1);
+    }
+    buffers[number].map = map + page;
+    buffers[number].mapped = wanted;
+}
+
+static size_t margin_before(int number)
+{
+    size_t room = (size_t)(buffers[number].start - buffers[number].map);
+    return room < MARGIN ? room : MARGIN;
+}
+
+static size_t margin_behind(int number)
+{
+    size_t room = (size_t)(buffers[number].map + buffers[number].mapped - buffers[number].start) - buffers[number].size;
+    return room < MARGIN ? room : MARGIN;
+}
 
 void *check_buffer(int number, size_t size)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), wanted = (size + FRONT + page - 1) / page * page + page;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), wanted = (size + 2 * MARGIN + page - 1) / page * page;
     if (buffers[number].mapped < wanted) {
-        if (buffers[number].map) {
-            munmap(buffers[number].map, buffers[number].mapped);
-        }
-        uint8_t *map = mmap(NULL, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (map == MAP_FAILED || mprotect(map + wanted - page, page, PROT_NONE) != 0) {
-            perror("mmap");
-            exit(1);
-        }
-        buffers[number].map = map;
-        buffers[number].mapped = wanted;
+        map_buffer(number, wanted, page);
     }
-    uint8_t *end = buffers[number].map + buffers[number].mapped - page;
-    buffers[number].start = end - size;
-    memset(end - size - FRONT, PATTERN, size + FRONT);
-    return end - size;
+    enum { AT_END, AT_BEGIN, BETWEEN, PLACES };
+    size_t place = check_below(PLACES), spare = buffers[number].mapped - size;
+    size_t offset = place == AT_END ? spare : place == AT_BEGIN ? 0 : 4 * check_below(MARGIN / 4);
+    buffers[number].start = buffers[number].map + offset;
+    buffers[number].size = size;
+    memset(buffers[number].start - margin_before(number), PATTERN, margin_before(number) + size + margin_behind(number));
+    return buffers[number].start;
 }
 
 bool check_intact(int number)
 {
-    for (int i = 1; i <= FRONT; i++) {
-        if (buffers[number].start[-i] != PATTERN) {
-            return false;
-        }
+    const uint8_t *start = buffers[number].start, *end = start + buffers[number].size;
+    bool intact = true;
+    for (size_t i = 0; i < margin_before(number); i++) {
+        intact &= start[-1 - (ptrdiff_t)i] == PATTERN;
     }
-    return true;
+    for (size_t i = 0; i < margin_behind(number); i++) {
+        intact &= end[i] == PATTERN;
+    }
+    return intact;
+}
+
+bool check_untouched(const void *bytes, size_t size)
+{
+    const uint8_t *p = bytes;
+    while (size > 0 && *p == PATTERN) {
+        p++;
+        size--;
+    }
+    return size == 0;
 }
 
 static float from_bits(uint32_t bits)

@@ -11,7 +11,6 @@ cmake --install "$build" --prefix "$prefix" --component program >/dev/null
 pkgconfig=$(dirname "$(find "$prefix" -name mote.pc)")
 libraries=$(dirname "$(find "$prefix" -name libmote.so)")
 export PKG_CONFIG_PATH="$pkgconfig"
-sed -i "s|^prefix=.*|prefix=$prefix|" "$pkgconfig/mote.pc"
 # shellcheck disable=SC2046
 cc -std=c17 "$here/../../examples/quantize.c" $(pkg-config --cflags --libs mote) -o "$prefix/shared"
 LD_LIBRARY_PATH="$libraries" "$prefix/shared"

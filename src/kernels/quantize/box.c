@@ -25,6 +25,9 @@ mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, c
                          "scale rule %s: nvfp4 scales are E4M3 numbers by their own rule; leave it at floor",
                          mote_scale_rule_name(options->scale_rule));
     }
+    if (tensor->layout.format == MOTE_Q8_0 && open->layout.axis != open->layout.rank - 1) {
+        return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "q8_0 blocks run along the last axis only");
+    }
     const mote_layout_sizes *sizes = &open->layout.sizes;
     if ((sizes->element_bytes && !tensor->elements) || (sizes->scale_bytes && !tensor->scales)) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "a plane of the tensor is NULL");
@@ -83,7 +86,7 @@ mote_strided mote_strided_at(const mote_resolved_layout *layout, const float *x,
 {
     mote_strided view = {.start = x};
     for (int d = 0; d < layout->rank; d++) {
-        view.stride[d] = strides ? strides[d] : (ptrdiff_t)layout->stride[d];
+        view.stride[d] = strides && !layout->scalar ? strides[d] : (ptrdiff_t)layout->stride[d];
         view.start += view.stride[d] * (ptrdiff_t)box->origin[d];
     }
     return view;

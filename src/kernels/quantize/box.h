@@ -32,7 +32,7 @@ typedef struct mote_open_tensor {
  * the maxima and the packed blocks of a few panels of one block by MOTE_PANEL_COLUMNS columns. */
 enum {
     MOTE_SEGMENT = 4096,
-    MOTE_PANEL_COLUMNS = 2048,
+    MOTE_PANEL_COLUMNS = 512,
     MOTE_STRIP_COLUMNS = 32,
     MOTE_RUN_BYTES = 64,
     MOTE_RUN_SCALES = 16
@@ -48,6 +48,9 @@ typedef struct mote_scratch {
 /* Checks tensor and options and fills open. options NULL: defaults. */
 mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
                              mote_open_tensor *open);
+
+/* Sets spec's scales for nvfp4 from the bits of the largest finite magnitude, in the default floating-point environment. */
+void mote_nvfp4_open(const mote_context *context, uint32_t largest, mote_block_spec *spec);
 
 /* Single-threaded work on one box. tensor->tensor_scale must be final. */
 void mote_quantize_box(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,

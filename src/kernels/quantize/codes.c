@@ -1,12 +1,16 @@
 /* Element codes one a byte, in the tensor's own order: for people, Python and tests. */
 #include "kernels/quantize/box.h"
 
-static mote_status open_codes(mote_context *context, const mote_tensor *tensor, mote_open_tensor *open)
+static mote_status open_codes(mote_context *context, const mote_tensor *tensor, const uint8_t *codes,
+                              mote_open_tensor *open)
 {
     mote_status status = mote_tensor_open(context, tensor, NULL, open);
     if (status == MOTE_OK && (!open->spec.element || open->spec.element->bits > 8)) {
         status = mote_fail(context, MOTE_ERROR_ARGUMENT, "%s has no element codes of 8 bits or fewer",
                            open->layout.traits->name);
+    }
+    if (status == MOTE_OK && !codes && open->layout.sizes.count) {
+        status = mote_fail(context, MOTE_ERROR_ARGUMENT, "codes is NULL");
     }
     return status;
 }
@@ -25,7 +29,7 @@ static void line_at(const mote_resolved_layout *layout, const size_t *index, siz
 mote_status mote_codes_unpack(mote_context *context, const mote_tensor *tensor, uint8_t *codes)
 {
     mote_open_tensor open;
-    mote_status status = open_codes(context, tensor, &open);
+    mote_status status = open_codes(context, tensor, codes, &open);
     if (status != MOTE_OK) {
         return status;
     }
@@ -57,7 +61,7 @@ mote_status mote_codes_unpack(mote_context *context, const mote_tensor *tensor, 
 mote_status mote_codes_pack(mote_context *context, const uint8_t *codes, mote_tensor *tensor)
 {
     mote_open_tensor open;
-    mote_status status = open_codes(context, tensor, &open);
+    mote_status status = open_codes(context, tensor, codes, &open);
     if (status != MOTE_OK) {
         return status;
     }

@@ -54,14 +54,22 @@ static void segment_limits(const mote_open_tensor *open, size_t line, size_t fir
     float largest = (float)layout->traits->largest;
     const uint8_t *scales = open->tensor->scales + line * layout->sizes.blocks_per_line + first;
     const mote_element *e4m3 = mote_element_get(MOTE_MXFP8_E4M3);
+    /* nvfp4's scales are quotients: the largest value may lie a rounding above its limit without having been cut */
+    const float slack = 1 + 0x1p-20f;
     for (size_t b = 0; b < blocks; b++) {
         limit[b] = largest;
         if (open->spec.block == MOTE_MX_BLOCK) {
             limit[b] *= mote_bits_float(mote_e8m0_bits(scales[b]));
         } else if (open->spec.block == MOTE_NVFP4_BLOCK) {
-            limit[b] *= mote_decode_element(e4m3, scales[b]) * open->spec.tensor_scale;
+            limit[b] *= mote_decode_element(e4m3, scales[b]) * open->spec.tensor_scale * slack;
         }
     }
+}
+
+static ptrdiff_t stride_of(const compare_job *j, int dim)
+{
+    const mote_resolved_layout *layout = &j->open->layout;
+    return j->strides && !layout->scalar ? j->strides[dim] : (ptrdiff_t)layout->stride[dim];
 }
 
 static void compare_segment(void *argument, const mote_open_tensor *open, const mote_segment *segment)
@@ -72,11 +80,11 @@ static void compare_segment(void *argument, const mote_open_tensor *open, const 
     float limit[MOTE_SEGMENT];
     const float *x = j->x;
     for (int d = 0; d < open->layout.rank; d++) {
-        ptrdiff_t stride = j->strides ? j->strides[d] : (ptrdiff_t)open->layout.stride[d];
+        ptrdiff_t stride = stride_of(j, d);
         x += stride * (ptrdiff_t)segment->origin[d];
     }
     int axis = open->layout.axis;
-    ptrdiff_t stride = j->strides ? j->strides[axis] : (ptrdiff_t)open->layout.stride[axis];
+    ptrdiff_t stride = stride_of(j, axis);
     if (block > 1) {
         segment_limits(open, segment->line, segment->origin[axis] / block, mote_size_divide_up(segment->count, block),
                        limit);
@@ -121,6 +129,9 @@ mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t 
     if (open.layout.traits->kind != MOTE_KIND_TARGET) {
         return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "%s is not a format that a conversion makes",
                          open.layout.traits->name);
+    }
+    if (!x && open.layout.sizes.count) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "x is NULL");
     }
     compare_job j = {.kernels = context->kernels, .open = &open, .x = x, .strides = strides, .errors = errors};
     j.cut = mote_cut_fixed(&open.layout);

@@ -77,6 +77,24 @@ static void largest_task(void *argument, size_t index)
     }
 }
 
+typedef struct scales_job {
+    uint32_t largest;
+    mote_block_spec *spec;
+} scales_job;
+
+static void scales_task(void *argument, size_t index)
+{
+    const scales_job *j = argument;
+    (void)index;
+    mote_nvfp4_scales(mote_bits_float(j->largest), &j->spec->encode_scale, &j->spec->tensor_scale);
+}
+
+void mote_nvfp4_open(const mote_context *context, uint32_t largest, mote_block_spec *spec)
+{
+    scales_job j = {largest, spec};
+    mote_parallel_for(context, 1, scales_task, &j);
+}
+
 static void run(mote_context *context, job *j, mote_task *task)
 {
     const mote_open_tensor *open = j->open;
@@ -102,10 +120,12 @@ mote_status mote_quantize(mote_context *context, const float *x, const ptrdiff_t
     }
     job j = {.kernels = context->kernels, .open = &open, .array = x, .strides = strides};
     tensor->tensor_scale = 1;
+    if (open.layout.sizes.count == 0) {
+        return MOTE_OK;
+    }
     if (tensor->layout.format == MOTE_NVFP4) {
         run(context, &j, largest_task);
-        float largest = mote_bits_float(atomic_load(&j.largest));
-        mote_nvfp4_scales(largest, &open.spec.encode_scale, &open.spec.tensor_scale);
+        mote_nvfp4_open(context, atomic_load(&j.largest), &open.spec);
         tensor->tensor_scale = open.spec.tensor_scale;
     }
     run(context, &j, quantize_task);
@@ -133,6 +153,9 @@ mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, fl
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "y is NULL");
     }
     job j = {.kernels = context->kernels, .open = &open, .array = y, .strides = strides};
+    if (open.layout.sizes.count == 0) {
+        return MOTE_OK;
+    }
     open.spec.stream = open.layout.sizes.count >= STREAM_VALUES;
     run(context, &j, dequantize_task);
     return MOTE_OK;

@@ -262,7 +262,7 @@ INLINE void quantize_rows(const mote_block_spec *spec, size_t count, const float
 
 /* One block of each of LANES columns; lanes from valid on are computed but not stored. */
 INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, int block, mote_rounding rounding,
-                           int length, int valid, const float *x, ptrdiff_t ldx, vint largest, const uint32_t *random,
+                           int valid, const float *x, ptrdiff_t ldx, vint largest, const uint32_t *random,
                            size_t random_stride, uint8_t *elements, size_t element_stride, uint8_t *scales,
                            size_t scale_stride)
 {
@@ -281,9 +281,6 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
     vint finite = vi_if_less(largest, vi_set(MOTE_FP32_INFINITY), vi_set(0xFFFFFFFFu));
 #pragma GCC unroll 32
     for (int r = 0; r < block; r++) {
-        if (r >= length) {
-            break;
-        }
         vint code =
             encode(e, rounding, vf_load(x + r * ldx), factor, random ? random + (size_t)r * random_stride : NULL);
         int w = r * bits / 32, at = r * bits % 32;
@@ -306,31 +303,33 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
                             uint8_t *scales, size_t scale_stride)
 {
     lanes_element e = spread_element(spec->element, bits, twos_complement);
-    size_t c = 0;
-    for (; count - c >= LANES; c += LANES) {
-        const uint32_t *words = random ? random + c : NULL;
-        uint8_t *to = elements + c * element_stride, *scale = scales + c * scale_stride;
-        if (length == (size_t)block) {
-            quantize_panel(spec, &e, block, rounding, block, LANES, x + c, ldx, vi_load(maxima + c), words, count, to,
-                           element_stride, scale, scale_stride);
-        } else {
-            quantize_panel(spec, &e, block, rounding, (int)length, LANES, x + c, ldx, vi_load(maxima + c), words, count,
-                           to, element_stride, scale, scale_stride);
-        }
-    }
-    if (c < count) { /* the last columns, padded with zeros */
-        float padded[MOTE_MX_BLOCK][LANES] = {{0}};
-        uint32_t words[MOTE_MX_BLOCK][LANES] = {{0}}, largest[LANES] = {0};
-        memcpy(largest, maxima + c, (count - c) * sizeof *largest);
-        for (size_t r = 0; r < length; r++) {
-            memcpy(padded[r], x + (ptrdiff_t)r * ldx + c, (count - c) * sizeof *x);
-            if (random) {
-                memcpy(words[r], random + r * count + c, (count - c) * sizeof **words);
+    float padded[MOTE_MX_BLOCK][LANES];
+    uint32_t words[MOTE_MX_BLOCK][LANES], largest[LANES];
+    for (size_t c = 0; c < count; c += LANES) {
+        size_t valid = mote_size_min(LANES, count - c);
+        const float *panel = x + c;
+        const uint32_t *panel_maxima = maxima + c, *panel_random = random ? random + c : NULL;
+        ptrdiff_t ld = ldx;
+        size_t random_stride = count;
+        if (valid < LANES || length < (size_t)block) { /* at the edges: a copy, padded with zeros */
+            memset(padded, 0, sizeof padded);
+            memset(largest, 0, sizeof largest);
+            memcpy(largest, maxima + c, valid * sizeof *largest);
+            for (size_t r = 0; r < length; r++) {
+                memcpy(padded[r], x + (ptrdiff_t)r * ldx + c, valid * sizeof *x);
+                if (random) {
+                    memcpy(words[r], random + r * count + c, valid * sizeof **words);
+                }
             }
+            panel = padded[0];
+            panel_maxima = largest;
+            panel_random = random ? words[0] : NULL;
+            ld = LANES;
+            random_stride = LANES;
         }
-        quantize_panel(spec, &e, block, rounding, (int)length, (int)(count - c), padded[0], LANES, vi_load(largest),
-                       random ? words[0] : NULL, LANES, elements + c * element_stride, element_stride,
-                       scales + c * scale_stride, scale_stride);
+        quantize_panel(spec, &e, block, rounding, (int)valid, panel, ld, vi_load(panel_maxima), panel_random,
+                       random_stride, elements + c * element_stride, element_stride, scales + c * scale_stride,
+                       scale_stride);
     }
 }
 
@@ -377,7 +376,13 @@ INLINE vfloat decode_scales(int block, vint scale)
 INLINE vfloat apply_scale(const mote_block_spec *spec, int block, vfloat value, vfloat scale)
 {
     vfloat product = vf_mul(value, scale);
-    return block == MOTE_NVFP4_BLOCK ? vf_mul(product, vf_set(spec->tensor_scale)) : product;
+    if (block == MOTE_MX_BLOCK) {
+        return product;
+    }
+    /* a file's tensor scale may be anything, and so may the NaN that it makes */
+    vint bits = vf_bits(vf_mul(product, vf_set(spec->tensor_scale)));
+    vint magnitude = vi_and(bits, vi_set(MOTE_FP32_ABS));
+    return vi_float(vi_select_less(vi_set(MOTE_FP32_INFINITY), magnitude, vi_set(MOTE_FP32_NAN), bits));
 }
 
 INLINE void store(float *y, vfloat value, bool stream)
@@ -442,7 +447,7 @@ INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uin
 }
 
 INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
-                             int length, int valid, const uint8_t *elements, size_t element_stride,
+                             int valid, const uint8_t *elements, size_t element_stride,
                              const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy)
 {
     uint32_t scale[LANES] = {0};
@@ -458,9 +463,6 @@ INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_com
     const vint mask = vi_set((1u << bits) - 1);
 #pragma GCC unroll 32
     for (int r = 0; r < block; r++) {
-        if (r >= length) {
-            break;
-        }
         int w = r * bits / 32, at = r * bits % 32;
         vint code = at ? vi_shr(words[w], at) : words[w];
         if (at + bits > 32) {
@@ -475,24 +477,15 @@ INLINE void dequantize_panels(const mote_block_spec *spec, int bits, int twos_co
                               size_t length, size_t count, const uint8_t *elements, size_t element_stride,
                               const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy)
 {
-    size_t c = 0;
-    for (; count - c >= LANES; c += LANES) {
-        const uint8_t *from = elements + c * element_stride, *scale = scales + c * scale_stride;
-        if (length == (size_t)block) {
-            dequantize_panel(spec, bits, twos_complement, block, stream, block, LANES, from, element_stride, scale,
-                             scale_stride, y + c, ldy);
-        } else {
-            dequantize_panel(spec, bits, twos_complement, block, stream, (int)length, LANES, from, element_stride,
-                             scale, scale_stride, y + c, ldy);
-        }
-    }
-    if (c < count) {
-        float padded[MOTE_MX_BLOCK][LANES];
-        dequantize_panel(spec, bits, twos_complement, block, false, (int)length, (int)(count - c),
-                         elements + c * element_stride, element_stride, scales + c * scale_stride, scale_stride,
-                         padded[0], LANES);
-        for (size_t r = 0; r < length; r++) {
-            memcpy(y + (ptrdiff_t)r * ldy + c, padded[r], (count - c) * sizeof *y);
+    float padded[MOTE_MX_BLOCK][LANES];
+    for (size_t c = 0; c < count; c += LANES) {
+        size_t valid = mote_size_min(LANES, count - c);
+        bool edge = valid < LANES || length < (size_t)block;
+        dequantize_panel(spec, bits, twos_complement, block, stream && !edge, (int)valid, elements + c * element_stride,
+                         element_stride, scales + c * scale_stride, scale_stride, edge ? padded[0] : y + c,
+                         edge ? LANES : ldy);
+        for (size_t r = 0; edge && r < length; r++) {
+            memcpy(y + (ptrdiff_t)r * ldy + c, padded[r], valid * sizeof *y);
         }
     }
 }
@@ -501,13 +494,10 @@ INLINE void dequantize_columns(const mote_block_spec *spec, size_t length, size_
                                size_t element_stride, const uint8_t *scales, size_t scale_stride, float *y,
                                ptrdiff_t ldy)
 {
-    if (can_stream(spec, y, ldy)) {
-        FOR_EACH_KIND(spec, dequantize_panels, true, length, count, elements, element_stride, scales, scale_stride, y,
-                      ldy);
+    bool stream = can_stream(spec, y, ldy);
+    FOR_EACH_KIND(spec, dequantize_panels, stream, length, count, elements, element_stride, scales, scale_stride, y, ldy);
+    if (stream) {
         _mm_sfence();
-    } else {
-        FOR_EACH_KIND(spec, dequantize_panels, false, length, count, elements, element_stride, scales, scale_stride, y,
-                      ldy);
     }
 }
 

@@ -114,13 +114,16 @@ mote_status mote_requantize(mote_context *context, const mote_tensor *input, con
         return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "cannot convert %s to %s", in.layout.traits->name,
                          out.layout.traits->name);
     }
+    output->tensor_scale = 1;
+    if (out.layout.sizes.count == 0) {
+        return MOTE_OK;
+    }
     requantize_job j = {.kernels = context->kernels, .input = &in, .output = &out};
     j.cut = mote_cut_choose(&out.layout, in.layout.axis, out.layout.axis, MOTE_MX_BLOCK, context->threads);
     j.tiles = mote_allocate_array(context, j.cut.pieces, (TILE_VALUES + 1) * sizeof *j.tiles);
     if (!j.tiles) {
         return MOTE_ERROR_MEMORY;
     }
-    output->tensor_scale = 1;
     if (output->layout.format == MOTE_NVFP4) {
         uint32_t largest = 0;
         j.largest = (uint32_t *)(void *)(j.tiles + j.cut.pieces * TILE_VALUES);
@@ -131,7 +134,7 @@ mote_status mote_requantize(mote_context *context, const mote_tensor *input, con
             largest = j.largest[i] > largest ? j.largest[i] : largest;
         }
         j.measuring = false;
-        mote_nvfp4_scales(mote_bits_float(largest), &out.spec.encode_scale, &out.spec.tensor_scale);
+        mote_nvfp4_open(context, largest, &out.spec);
         output->tensor_scale = out.spec.tensor_scale;
     }
     mote_parallel_for(context, j.cut.pieces, requantize_task, &j);
@@ -168,12 +171,12 @@ mote_status mote_transpose(mote_context *context, const mote_tensor *input, mote
     mote_box box = {{0}, {0}};
     memcpy(box.extent, from->shape, sizeof box.extent);
     output->tensor_scale = input->tensor_scale;
+    if (from->sizes.count == 0) {
+        return MOTE_OK;
+    }
     if (from->axis >= a) {
         memcpy(output->elements, input->elements, from->sizes.element_bytes);
         memcpy(output->scales, input->scales, from->sizes.scale_bytes);
-        return MOTE_OK;
-    }
-    if (mote_box_empty(&box, rank)) {
         return MOTE_OK;
     }
     do {
