@@ -78,10 +78,11 @@ static json_t *real(double value) { return isfinite(value) ? json_real(value) : 
 
 static json_t *losses_json(const mote_error *e)
 {
-    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "snr_db", real(mote_error_snr(e)), "max_relative_error",
-                     real(e->maximum_relative), "max_absolute_error", real(e->maximum_absolute), "values",
-                     (json_int_t)e->count, "saturated", (json_int_t)e->saturated, "flushed", (json_int_t)e->flushed,
-                     "nonfinite", (json_int_t)e->nonfinite, "poisoned", (json_int_t)e->poisoned);
+    return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "snr_db", real(mote_error_snr(e)),
+                     "max_relative_error", real(e->maximum_relative), "max_absolute_error", real(e->maximum_absolute),
+                     "values", (json_int_t)e->count, "saturated", (json_int_t)e->saturated, "flushed",
+                     (json_int_t)e->flushed, "nonfinite", (json_int_t)e->nonfinite, "poisoned",
+                     (json_int_t)e->poisoned);
 }
 
 static void print_json_line(json_t *row)

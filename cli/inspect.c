@@ -239,7 +239,10 @@ int cli_inspect(int argc, char **argv)
     mote_status status = mote_file_open(context, argv[optind], &file);
     status = status == MOTE_OK ? show(context, file, argv[optind], json) : status;
     mote_file_close(file);
-    int result = status == MOTE_OK ? CLI_DONE : status == MOTE_ERROR_CANCELLED ? CLI_FAILED : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
+    int result = status == MOTE_OK ? CLI_DONE
+                 : status == MOTE_ERROR_CANCELLED
+                     ? CLI_FAILED
+                     : cli_complain(CLI_FAILED, "inspect", "%s", mote_context_message(context));
     mote_context_destroy(context);
     return result;
 }

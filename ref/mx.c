@@ -70,15 +70,38 @@ double ref_element_value(mote_format format, unsigned code)
     return code >> at & 1 ? -value : value;
 }
 
+/* The magnitudes of a format, decoded once a thread. */
+typedef struct table {
+    bool filled;
+    unsigned largest; /* code of the largest finite magnitude */
+    double values[1 << 15];
+} table;
+
+static const table *table_of(mote_format format)
+{
+    static _Thread_local table tables[MOTE_FORMAT_COUNT];
+    table *t = &tables[format];
+    if (!t->filled) {
+        unsigned count = is_int8(format) ? 128u : 1u << sign_bit(format);
+        for (unsigned code = 0; code < count; code++) {
+            t->values[code] = magnitude_value(format, code);
+            if (t->values[code] <= element_of(format).largest) { /* not so for NaN and infinity */
+                t->largest = code;
+            }
+        }
+        t->filled = true;
+    }
+    return t;
+}
+
 /* Neighbouring magnitude codes around size, and the fraction of the step at which size lies; false if it is at or above
  * the largest, which is then in *low. */
 static bool neighbours(mote_format format, double size, unsigned *low, double *fraction)
 {
     double largest = element_of(format).largest;
-    unsigned high = is_int8(format) ? 127u : (1u << sign_bit(format)) - 1;
-    while (!(magnitude_value(format, high) <= largest)) { /* NaN and infinity are above the largest */
-        high--;
-    }
+    const table *t = table_of(format);
+    const double *values = t->values;
+    unsigned high = t->largest;
     *low = high;
     if (size >= largest) {
         return false;
@@ -86,13 +109,13 @@ static bool neighbours(mote_format format, double size, unsigned *low, double *f
     *low = 0;
     while (high - *low > 1) { /* value(low) <= size < value(high) */
         unsigned middle = (*low + high) / 2;
-        if (magnitude_value(format, middle) <= size) {
+        if (values[middle] <= size) {
             *low = middle;
         } else {
             high = middle;
         }
     }
-    double below = magnitude_value(format, *low), above = magnitude_value(format, high);
+    double below = values[*low], above = values[high];
     *fraction = (size - below) / (above - below); /* a power of two apart: exact */
     return true;
 }
@@ -110,17 +133,10 @@ unsigned ref_encode(mote_format format, double y, mote_rounding rounding, uint32
     double fraction;
     if (neighbours(format, fabs(y), &code, &fraction)) {
         switch (rounding) {
-        case MOTE_NEAREST_EVEN:
-            code += fraction > 0.5 || (fraction == 0.5 && code % 2 == 1);
-            break;
-        case MOTE_NEAREST_AWAY:
-            code += fraction >= 0.5;
-            break;
-        case MOTE_STOCHASTIC:
-            code += random < floor(ldexp(fraction, 32));
-            break;
-        default:
-            break;
+        case MOTE_NEAREST_EVEN: code += fraction > 0.5 || (fraction == 0.5 && code % 2 == 1); break;
+        case MOTE_NEAREST_AWAY: code += fraction >= 0.5; break;
+        case MOTE_STOCHASTIC: code += random < floor(ldexp(fraction, 32)); break;
+        default: break;
         }
     }
     if (!signbit(y)) {

@@ -59,14 +59,15 @@ typedef struct mote_writer mote_writer;
  * be kept: tensors[i] needs name and layout. The arrays are copied. Data goes to a temporary name beside path.
  * Metadata goes where the format has a place for it; .npy has none.
  * Errors: MOTE_ERROR_UNSUPPORTED (an ending that is not known; a format or shape that this kind of file
- * cannot hold), MOTE_ERROR_ARGUMENT (a name twice, or not UTF-8), MOTE_ERROR_SHAPE, MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
+ * cannot hold), MOTE_ERROR_ARGUMENT (a name twice, or not UTF-8), MOTE_ERROR_SHAPE, MOTE_ERROR_IO, MOTE_ERROR_MEMORY.
+ */
 MOTE_API mote_status mote_writer_create(mote_context *context, const char *path, size_t tensor_count,
                                         const mote_tensor_info *tensors, size_t metadata_count,
                                         const mote_metadata *metadata, mote_writer **writer);
 
 /* Writes the next tensor, in the order announced. tensor's layout must be the announced one.
- * After a failure the writer accepts nothing more. Errors: MOTE_ERROR_ARGUMENT, MOTE_ERROR_UNSUPPORTED (values that this
- * kind of file cannot express, such as NaN blocks in GGUF), MOTE_ERROR_IO. */
+ * After a failure the writer accepts nothing more. Errors: MOTE_ERROR_ARGUMENT, MOTE_ERROR_UNSUPPORTED (values that
+ * this kind of file cannot express, such as NaN blocks in GGUF), MOTE_ERROR_IO. */
 MOTE_API mote_status mote_writer_put(mote_writer *writer, const mote_tensor *tensor);
 
 /* Completes the file: flushes it to the disk and gives it its name, replacing what had the name before. Frees the

@@ -12,7 +12,7 @@ static const mote_file_kind *const formats[] = {
 #ifdef MOTE_WITH_LIBZIP
     &mote_npz_format,
 #endif
-    &mote_gguf_format, &mote_shards_format, &mote_safetensors_format,
+    &mote_gguf_format, &mote_safetensors_format, &mote_shards_format,
 };
 
 enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], HEAD_BYTES = 16 };

@@ -28,7 +28,7 @@ typedef struct place {
     uint64_t offset; /* in the file */
     size_t bytes;
     uint64_t scale; /* offset of its tensor scale, or NONE */
-    bool hidden;  /* is the tensor scale of another */
+    bool hidden;    /* is the tensor scale of another */
 } place;
 
 static const uint64_t NONE = UINT64_MAX;
@@ -291,8 +291,9 @@ static void pair_scale(reader *r, place *places, size_t i, const mote_tensor_inf
     if (found) {
         place *scale = &places[*found - file->tensors];
         if (scale->bytes != 4 || scale->type->format != MOTE_FP32) {
-            r->status = mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
-                                  "%s: '%.100s' is more than one scale; mote reads one for a whole tensor", file->path, name);
+            r->status =
+                mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
+                          "%s: '%.100s' is more than one scale; mote reads one for a whole tensor", file->path, name);
         }
         scale->hidden = true;
         places[i].scale = scale->offset;

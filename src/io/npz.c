@@ -127,8 +127,7 @@ static mote_status parse_metadata(mote_file *file, const mote_entry *entry)
     }
     uint8_t *text = mote_allocate(file->context, entry->bytes);
     mote_status status =
-        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place,
-                                            entry->bytes, true, text)
+        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true, text)
              : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
         root = json_loadb((const char *)text, entry->bytes, JSON_REJECT_DUPLICATES, &error);
@@ -202,8 +201,7 @@ static mote_status npz_open(mote_file *file)
 
 static mote_status npz_read_entry(mote_file *file, const mote_entry *entry, uint8_t *bytes)
 {
-    return read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true,
-                       bytes);
+    return read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true, bytes);
 }
 
 /* Where each member lies in the spool. */

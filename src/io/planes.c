@@ -175,9 +175,8 @@ static mote_status index_records(mote_file *file, record_index *records)
 
 static const char *record_of(const record_index *records, const char *name)
 {
-    const mote_metadata **found = records->count ? bsearch(name, records->sorted, records->count,
-                                                           sizeof *records->sorted, compare_record)
-                                                 : NULL;
+    const mote_metadata **found =
+        records->count ? bsearch(name, records->sorted, records->count, sizeof *records->sorted, compare_record) : NULL;
     return found ? (*found)->text : NULL;
 }
 

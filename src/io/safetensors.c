@@ -189,7 +189,8 @@ static mote_status append_parsed(mote_file *file, const mote_input *input, json_
     file->metadata = metadata;
     mote_status status = meta && !json_is_null(meta) ? append_metadata(file, input, meta, metadata) : MOTE_OK;
     const char *name;
-    json_object_foreach(root, name, value) {
+    json_object_foreach(root, name, value)
+    {
         if (status != MOTE_OK || strcmp(name, "__metadata__") == 0) {
             continue;
         }
@@ -274,9 +275,10 @@ static mote_status refuse_name(mote_writer *writer, const char *name, const char
     json_decref(valid_name);
     json_decref(valid_value);
     json_decref(memory);
-    return starved ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header", writer->path)
-                   : mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' or its value is not UTF-8 text", writer->path,
-                               name);
+    return starved ? mote_fail(writer->context, MOTE_ERROR_MEMORY, "%s: out of memory: no room for the header",
+                               writer->path)
+                   : mote_fail(writer->context, MOTE_ERROR_ARGUMENT, "%s: '%s' or its value is not UTF-8 text",
+                               writer->path, name);
 }
 
 static mote_status build_header(mote_writer *writer, size_t first, size_t count, json_t *root)

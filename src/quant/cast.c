@@ -44,9 +44,10 @@ static mote_status announce(cast *c, const mote_tensor_info *input, mote_tensor_
     }
     bool blocks = mote_format_get(options->format)->block_length > 1;
     if (blocks && (axis < 0 || axis >= rank)) {
-        return mote_fail(c->context, MOTE_ERROR_SHAPE,
-                         "tensor '%s' has %d dimension(s) and so no axis %d to put blocks along; exclude it (--exclude)", input->name,
-                         input->layout.rank, options->axis);
+        return mote_fail(
+            c->context, MOTE_ERROR_SHAPE,
+            "tensor '%s' has %d dimension(s) and so no axis %d to put blocks along; exclude it (--exclude)",
+            input->name, input->layout.rank, options->axis);
     }
     mote_layout_sizes sizes;
     output->layout.format = options->format;

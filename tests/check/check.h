@@ -19,8 +19,8 @@ typedef struct check_kernel {
 uint32_t check_random(void);
 size_t check_below(size_t bound); /* 0 .. bound - 1 */
 
-/* size bytes between unmapped pages, filled with a pattern: at the end, at the beginning or at an odd place (a multiple of
- * 4) between them, by chance. number chooses one of CHECK_BUFFERS. */
+/* size bytes between unmapped pages, filled with a pattern: at the end, at the beginning or at an odd place (a multiple
+ * of 4) between them, by chance. number chooses one of CHECK_BUFFERS. */
 enum { CHECK_BUFFERS = 8 };
 void *check_buffer(int number, size_t size);
 /* True if nothing around the buffer was written since check_buffer(). */

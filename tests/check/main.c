@@ -121,7 +121,8 @@ void *check_buffer(int number, size_t size)
     size_t offset = place == AT_END ? spare : place == AT_BEGIN ? 0 : 4 * check_below(MARGIN / 4);
     buffers[number].start = buffers[number].map + offset;
     buffers[number].size = size;
-    memset(buffers[number].start - margin_before(number), PATTERN, margin_before(number) + size + margin_behind(number));
+    memset(buffers[number].start - margin_before(number), PATTERN,
+           margin_before(number) + size + margin_behind(number));
     return buffers[number].start;
 }
 

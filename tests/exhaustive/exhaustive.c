@@ -16,8 +16,9 @@
 
 enum { BATCH = 4096, STRATIFIED = 1 << 20 };
 
-static const mote_format formats[] = {MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2, MOTE_MXFP6_E3M2, MOTE_MXFP6_E2M3,
-                                      MOTE_MXFP4_E2M1, MOTE_MXINT8,     MOTE_NVFP4};
+static const mote_format formats[] = {MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2, MOTE_MXFP6_E3M2,
+                                      MOTE_MXFP6_E2M3, MOTE_MXFP4_E2M1, MOTE_MXINT8,
+                                      MOTE_NVFP4,      MOTE_BF16,       MOTE_FP16};
 enum { FORMATS = sizeof formats / sizeof formats[0] };
 
 static uint32_t stratified[STRATIFIED];
@@ -28,10 +29,10 @@ static void make_stratified(void)
     uint64_t state = 2026;
     for (uint32_t field = 0; field < 256; field++) {
         uint32_t base = field << 23;
-        for (int keep = 0; keep <= 8; keep++) { /* ties of elements with keep mantissa bits */
-            uint32_t tie = 1u << (22 - keep);
-            for (uint32_t k = 0; k < 1u << keep; k++) {
-                uint32_t middle = base | k << (23 - keep) | tie;
+        for (int keep = 0; keep <= 10; keep++) { /* ties of elements with keep mantissa bits, at most 64 of each */
+            uint32_t tie = 1u << (22 - keep), step = keep > 6 ? 1u << (keep - 6) : 1;
+            for (uint32_t k = 0; k < 1u << keep; k += step) {
+                uint32_t middle = base | (k + (k / step % 2)) << (23 - keep) | tie;
                 stratified[count++] = middle - 1;
                 stratified[count++] = middle;
                 stratified[count++] = middle + 1;
@@ -43,7 +44,7 @@ static void make_stratified(void)
     }
     for (; count < STRATIFIED; count++) {
         state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        stratified[count] = (uint32_t)(state >> 33);
+        stratified[count] = (uint32_t)(state >> 32);
     }
     for (count = 0; count < STRATIFIED; count += 2) {
         stratified[count] ^= 0x80000000u;
@@ -65,32 +66,70 @@ static mote_block_spec make_spec(mote_format format, const mote_quantize_options
     return spec;
 }
 
-/* One batch through a level's kernel and through ref/; returns the number of differences and prints the first. */
-static size_t check_batch(const mote_kernels *kernels, mote_format format, const mote_quantize_options *options,
-                          size_t count, const float *x, const uint32_t *random)
+static bool is_half(mote_format format) { return format == MOTE_BF16 || format == MOTE_FP16; }
+
+/* Random words where they decide: at the threshold of stochastic rounding, one below, one above, and anywhere. */
+static void choose_words(mote_format format, mote_scale_rule rule, size_t count, const float *x, uint32_t *random)
 {
-    static uint32_t maxima[BATCH];
-    static uint8_t elements[BATCH * 32], scales[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        double y = x[i];
+        if (!isfinite(x[i])) {
+            y = 0;
+        } else if (format != MOTE_NVFP4 && !is_half(format)) {
+            y = ldexp(y, 127 - (int)ref_block_scale(format, rule, 1, x + i));
+        }
+        uint32_t threshold = ref_fraction(format, y), word = ref_philox(1, i);
+        random[i] = word % 4 == 3 ? word : threshold + word % 4 - 1;
+    }
+}
+
+/* What ref/ says of one value. */
+static void expect(mote_format format, const mote_quantize_options *options, const mote_block_spec *spec, float x,
+                   uint32_t random, unsigned *code, uint8_t *scale)
+{
+    uint8_t byte = 0;
+    *scale = 0;
+    if (is_half(format)) {
+        *code = ref_narrow(format, x, options->rounding, random);
+        return;
+    }
+    if (format == MOTE_NVFP4) {
+        ref_quantize_nvfp4(options->rounding, spec->encode_scale, spec->tensor_scale, 1, &x, &random, &byte, scale);
+    } else {
+        ref_quantize_mx(format, options, 1, &x, &random, &byte, scale);
+    }
+    *code = byte;
+}
+
+/* One batch of blocks of one value through the column kernel (every fourth batch: one call of the row kernel a value)
+ * and through ref/; returns the number of differences and prints the first. */
+static size_t check_batch(const mote_kernels *kernels, mote_format format, const mote_quantize_options *options,
+                          const float *x, const uint32_t *random, bool rows)
+{
+    uint32_t maxima[BATCH];
+    uint8_t elements[BATCH * 32], scales[BATCH] = {0};
+    uint16_t halves[BATCH];
     const mote_format_traits *traits = mote_format_get(format);
     mote_block_spec spec = make_spec(format, options);
     size_t bytes = (size_t)traits->block_bytes, bad = 0;
-    kernels->column_maxima(1, count, x, (ptrdiff_t)count, maxima);
-    kernels->quantize_columns(&spec, 1, count, x, (ptrdiff_t)count, maxima, random, elements, bytes, scales, 1);
-    for (size_t i = 0; i < count; i++) {
-        uint8_t code, scale;
-        if (format == MOTE_NVFP4) {
-            ref_quantize_nvfp4(options->rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random + i, &code,
-                               &scale);
-        } else {
-            ref_quantize_mx(format, options, 1, x + i, random + i, &code, &scale);
+    if (is_half(format)) {
+        kernels->narrow(format, options->rounding, BATCH, x, random, halves);
+    } else if (rows) {
+        for (size_t i = 0; i < BATCH; i++) {
+            kernels->quantize_rows(&spec, 1, x + i, random + i, elements + i * bytes, scales + i);
         }
-        unsigned found = elements[i * bytes] & ((1u << traits->element_bits) - 1);
-        if (found != code || scales[i] != scale) {
-            if (bad++ == 0) {
-                printf("%s %s %s of %a: code %#x scale %#x, expected %#x %#x\n", traits->name,
-                       mote_rounding_name(options->rounding), mote_scale_rule_name(options->scale_rule), (double)x[i],
-                       found, scales[i], code, scale);
-            }
+    } else {
+        kernels->column_maxima(1, BATCH, x, BATCH, maxima);
+        kernels->quantize_columns(&spec, 1, BATCH, x, BATCH, maxima, random, elements, bytes, scales, 1);
+    }
+    for (size_t i = 0; i < BATCH; i++) {
+        unsigned code, found = is_half(format) ? halves[i] : elements[i * bytes] & ((1u << traits->element_bits) - 1);
+        uint8_t scale;
+        expect(format, options, &spec, x[i], random[i], &code, &scale);
+        if ((found != code || scales[i] != scale) && bad++ == 0) {
+            printf("%s %s %s of %a: code %#x scale %#x, expected %#x %#x\n", traits->name,
+                   mote_rounding_name(options->rounding), mote_scale_rule_name(options->scale_rule), (double)x[i],
+                   found, scales[i], code, scale);
         }
     }
     return bad;
@@ -98,22 +137,21 @@ static size_t check_batch(const mote_kernels *kernels, mote_format format, const
 
 static size_t check_stratified(const mote_kernels *kernels)
 {
-    static float x[BATCH];
-    static uint32_t random[BATCH];
     size_t bad = 0;
     for (int f = 0; f < FORMATS; f++) {
-        for (int i = 0; i < MOTE_ROUNDING_COUNT * MOTE_SCALE_RULE_COUNT; i++) {
+        bool one_rule = formats[f] == MOTE_NVFP4 || is_half(formats[f]);
+        for (int i = 0; i < MOTE_ROUNDING_COUNT * (one_rule ? 1 : MOTE_SCALE_RULE_COUNT); i++) {
             mote_quantize_options options = {(mote_rounding)(i % MOTE_ROUNDING_COUNT),
                                              (mote_scale_rule)(i / MOTE_ROUNDING_COUNT), 0};
-            if (formats[f] == MOTE_NVFP4 && options.scale_rule != MOTE_SCALE_FLOOR) {
-                continue;
-            }
+#pragma omp parallel for schedule(dynamic, 4) reduction(+ : bad)
             for (size_t at = 0; at < STRATIFIED; at += BATCH) {
+                float x[BATCH];
+                uint32_t random[BATCH] = {0};
                 memcpy(x, stratified + at, sizeof x);
-                for (size_t k = 0; k < BATCH; k++) {
-                    random[k] = ref_philox(1, at + k);
+                if (options.rounding == MOTE_STOCHASTIC) {
+                    choose_words(formats[f], options.scale_rule, BATCH, x, random);
                 }
-                bad += check_batch(kernels, formats[f], &options, BATCH, x, random);
+                bad += check_batch(kernels, formats[f], &options, x, random, at / BATCH % 4 == 3);
             }
         }
     }
@@ -130,28 +168,12 @@ static size_t check_all(const mote_kernels *kernels)
 #pragma omp parallel for schedule(dynamic, 64) reduction(+ : here)
         for (uint64_t at = 0; at < patterns; at += BATCH) {
             float x[BATCH];
-            uint32_t random[BATCH], maxima[BATCH];
-            uint8_t elements[BATCH * 32], scales[BATCH];
-            const mote_format_traits *traits = mote_format_get(formats[f]);
-            mote_block_spec spec = make_spec(formats[f], &options);
-            size_t bytes = (size_t)traits->block_bytes;
+            static const uint32_t none[BATCH];
             for (uint32_t k = 0; k < BATCH; k++) {
                 uint32_t bits = (uint32_t)at + k;
                 memcpy(x + k, &bits, sizeof bits);
-                random[k] = 0;
             }
-            kernels->column_maxima(1, BATCH, x, BATCH, maxima);
-            kernels->quantize_columns(&spec, 1, BATCH, x, BATCH, maxima, random, elements, bytes, scales, 1);
-            for (size_t i = 0; i < BATCH; i++) {
-                uint8_t code, scale;
-                if (formats[f] == MOTE_NVFP4) {
-                    ref_quantize_nvfp4(options.rounding, spec.encode_scale, spec.tensor_scale, 1, x + i, random, &code,
-                                       &scale);
-                } else {
-                    ref_quantize_mx(formats[f], &options, 1, x + i, random, &code, &scale);
-                }
-                here += (elements[i * bytes] & ((1u << traits->element_bits) - 1)) != code || scales[i] != scale;
-            }
+            here += check_batch(kernels, formats[f], &options, x, none, false);
         }
         printf("%-11s all 2^32 patterns: %zu differences\n", mote_format_get(formats[f])->name, here);
         fflush(stdout);
@@ -165,9 +187,14 @@ int main(int argc, char **argv)
     size_t bad = 0;
     int levels = 0;
     make_stratified();
+    mote_kernels before = {0};
     for (int level = 0; level <= (int)mote_cpu_best(); level++) {
         mote_kernels kernels;
         mote_kernels_select(&kernels, (mote_cpu_level)level);
+        if (memcmp(&kernels, &before, sizeof kernels) == 0) {
+            continue; /* a level without kernels of its own here */
+        }
+        before = kernels;
         size_t here = check_stratified(&kernels);
         printf("level %-10s stratified: %zu differences\n", mote_cpu_level_name((mote_cpu_level)level), here);
         bad += here;

@@ -1,5 +1,8 @@
 """The Python face: arrays of all kinds in, exceptions with the library's message out."""
 
+import copy
+import multiprocessing
+import pickle
 import threading
 
 import mote
@@ -74,6 +77,23 @@ def test_from_codes_is_the_inverse():
             q = mote.quantize(x, name, axis=axis)
             back = mote.MXArray.from_codes(name, q.codes, q.scales, axis=axis, tensor_scale=q.tensor_scale)
             assert np.array_equal(back.packed, q.packed) and np.array_equal(back.dequantize(), q.dequantize())
+
+
+def test_pickle_and_fork():
+    x = np.random.default_rng(5).normal(size=(300, 300)).astype(np.float32)
+    for name in mote.formats:
+        q = mote.quantize(x, name, axis=0)
+        back = pickle.loads(pickle.dumps(q))
+        assert (back.format, back.shape, back.axis, back.tensor_scale) == (q.format, q.shape, q.axis, q.tensor_scale)
+        assert np.array_equal(back.packed, q.packed) and np.array_equal(copy.deepcopy(q).dequantize(), q.dequantize())
+    error = pickle.loads(pickle.dumps(mote.MoteValueError("no", "file")))
+    assert str(error) == "no" and error.status == "file"
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert all(np.array_equal(p, mote.quantize(x, "mxfp8").packed) for p in pool.map(packed, [x] * 4))
+
+
+def packed(x):
+    return mote.quantize(x, "mxfp8").packed
 
 
 def test_errors():

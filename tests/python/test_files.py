@@ -196,6 +196,38 @@ def test_hostile_zip(tmp_path):
         mote.load(path)
 
 
+def test_damaged_and_ambiguous_files(tmp_path):
+    path = tmp_path / "a.npz"
+    mote.save(path, {"a": X})
+    raw = bytearray(path.read_bytes())
+    raw[1000] ^= 1  # one bit of the data
+    path.write_bytes(raw)
+    with pytest.raises(mote.MoteValueError, match="checksum"):
+        mote.load(path)
+    note = b"{}"
+    with zipfile.ZipFile(path, "w") as z:
+        header = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+        text = b"{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }".ljust(117) + b"\n"
+        with pytest.warns(UserWarning):
+            z.writestr("__metadata__.npy", header + text + note)
+            z.writestr("__metadata__.npy", header + text + note)
+    with pytest.raises(mote.MoteValueError, match="twice"):
+        mote.load(path)
+    path = tmp_path / "a.safetensors"
+    write_safetensors(path, [("x", "U8", [2], b"ab"), ("x_packed", "U8", [1, 16], bytes(16)), ("x_scale", "U8", [1, 1], b"x")])
+    with pytest.raises(mote.MoteValueError, match="twice"):
+        mote.load(path)
+    text = b'{"__metadata__":null,"a":null}'
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    with pytest.raises(mote.MoteValueError, match="expected dtype"):
+        mote.load(path)
+    with pytest.raises(mote.MoteValueError, match="twice"):
+        mote.save(tmp_path / "a.gguf", {"x": mote.quantize(X, "nvfp4"), "x.scale": np.ones(1, np.float32)})
+    text = json.dumps({"a": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}}).encode().ljust(379)
+    path.write_bytes(struct.pack("<Q", len(text)) + text)  # its first byte is that of JSON text
+    assert mote.load(path)["a"].shape == (0,)
+
+
 def test_errors(tmp_path):
     with pytest.raises(mote.MoteOSError, match="No such file"):
         mote.load(tmp_path / "absent.npy")

@@ -1,6 +1,9 @@
 /* Floor 0: memory, arena, random numbers, threads, contexts. */
 #include "unit.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 #endif
@@ -89,19 +92,49 @@ static void floating_point_environment(void **state)
 {
     (void)state;
 #if defined(__x86_64__)
-    float x[32] = {0x1p-140f, -0x1.8p-139f}, y[32];
+    enum { FLUSH = 0x8040 };
+    float x[32] = {0x1p-140f, -0x1.8p-139f}, y[2][32];
     mote_context *context = unit_context(1, NULL);
-    mote_tensor tensor = unit_tensor(context, (mote_layout){MOTE_MXFP8_E5M2, 1, 0, {32}});
-    unsigned saved = _mm_getcsr();
-    _mm_setcsr(saved | 0x8040);
-    assert_int_equal(mote_quantize(context, x, NULL, NULL, &tensor), MOTE_OK);
-    assert_int_equal(mote_dequantize(context, &tensor, y, NULL), MOTE_OK);
-    assert_int_equal(_mm_getcsr() & 0x8040, 0x8040);
-    _mm_setcsr(saved);
-    assert_true(y[0] == 0x1p-140f && y[1] == -0x1.8p-139f);
-    unit_free(&tensor);
+    for (int f = 0; f <= MOTE_NVFP4; f++) {
+        mote_tensor tensor = unit_tensor(context, (mote_layout){(mote_format)f, 1, 0, {32}});
+        float scales[2];
+        for (int flushing = 0; flushing < 2; flushing++) {
+            unsigned saved = _mm_getcsr();
+            _mm_setcsr(flushing ? saved | FLUSH : saved);
+            assert_int_equal(mote_quantize(context, x, NULL, NULL, &tensor), MOTE_OK);
+            assert_int_equal(mote_dequantize(context, &tensor, y[flushing], NULL), MOTE_OK);
+            assert_int_equal(_mm_getcsr() & FLUSH, flushing ? FLUSH : 0);
+            _mm_setcsr(saved);
+            scales[flushing] = tensor.tensor_scale;
+        }
+        assert_memory_equal(y[0], y[1], sizeof y[0]);
+        assert_memory_equal(&scales[0], &scales[1], sizeof scales[0]);
+        unit_free(&tensor);
+    }
     mote_context_destroy(context);
 #endif
+}
+
+/* OpenMP's threads do not survive a fork; the child must still get its answer. */
+static void fork_and_go_on(void **state)
+{
+    (void)state;
+    enum { COUNT = 1 << 20, PATIENCE = 20 };
+    float *x = calloc(COUNT, sizeof *x);
+    mote_context *context = unit_context(2, NULL);
+    mote_tensor tensor = unit_tensor(context, (mote_layout){MOTE_MXFP4_E2M1, 1, 0, {COUNT}});
+    assert_int_equal(mote_quantize(context, x, NULL, NULL, &tensor), MOTE_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(PATIENCE); /* a hang ends as a signal */
+        _exit(mote_quantize(context, x, NULL, NULL, &tensor) == MOTE_OK ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    unit_free(&tensor);
+    free(x);
+    mote_context_destroy(context);
 }
 
 static void context_options(void **state)
@@ -186,6 +219,7 @@ int main(void)
         cmocka_unit_test(arena_keeps_everything),
         cmocka_unit_test(parallel_runs_each_once),
         cmocka_unit_test(floating_point_environment),
+        cmocka_unit_test(fork_and_go_on),
         cmocka_unit_test(context_options),
         cmocka_unit_test(own_allocator),
         cmocka_unit_test(machine_description),

@@ -437,6 +437,73 @@ static void element_codes(void **state)
     assert_int_equal(mote_format_find("mxfp5"), MOTE_FORMAT_COUNT);
 }
 
+/* Formats without blocks, from planes of exactly their size. */
+static void plain_formats(void **state)
+{
+    (void)state;
+    static const mote_format plain[] = {MOTE_FP8_E4M3, MOTE_FP8_E5M2, MOTE_FP6_E3M2, MOTE_FP6_E2M3,
+                                        MOTE_FP4_E2M1, MOTE_BF16,     MOTE_FP16};
+    mote_context *context = unit_context(1, NULL);
+    for (size_t f = 0; f < sizeof plain / sizeof plain[0]; f++) {
+        int bits = mote_format_get(plain[f])->element_bits;
+        for (size_t n = 1; n < 20; n++) {
+            mote_tensor tensor = {.layout = {plain[f], 1, 0, {n}}, .tensor_scale = 1};
+            size_t bytes = (n * (size_t)bits + 7) / 8;
+            uint8_t *exact = malloc(bytes);
+            float y[20];
+            for (size_t i = 0; i < bytes; i++) {
+                exact[i] = (uint8_t)(i * 37 + n);
+            }
+            tensor.elements = exact;
+            assert_int_equal(mote_dequantize(context, &tensor, y, NULL), MOTE_OK);
+            for (size_t i = 0; i < n; i++) {
+                unsigned code = 0;
+                for (int b = 0; b < bits; b++) {
+                    size_t at = i * (size_t)bits + (size_t)b;
+                    code |= (unsigned)(exact[at / 8] >> at % 8 & 1) << b;
+                }
+                double expected = ref_element_value(plain[f], code);
+                assert_true(isnan(expected) ? isnan(y[i]) : (double)y[i] == expected);
+            }
+            free(exact);
+        }
+    }
+    mote_context_destroy(context);
+}
+
+/* Nothing to do is done without touching a pointer; a scalar has no strides. */
+static void empty_and_scalar(void **state)
+{
+    (void)state;
+    float one = 3, back = 0;
+    mote_context *context = unit_context(2, NULL);
+    for (int f = 0; f <= MOTE_NVFP4; f++) {
+        mote_tensor nothing = {.layout = {(mote_format)f, 2, 0, {0, (size_t)1 << 40}}};
+        mote_tensor exchanged = {.layout = {(mote_format)f, 2, 1, {(size_t)1 << 40, 0}}};
+        mote_error error = {0};
+        assert_int_equal(mote_quantize(context, NULL, NULL, NULL, &nothing), MOTE_OK);
+        assert_int_equal(mote_dequantize(context, &nothing, NULL, NULL), MOTE_OK);
+        assert_int_equal(mote_requantize(context, &nothing, NULL, &nothing), MOTE_OK);
+        assert_int_equal(mote_compare(context, NULL, NULL, &nothing, &error), MOTE_OK);
+        if (f > MOTE_FP16) {
+            assert_int_equal(mote_transpose(context, &nothing, &exchanged), MOTE_OK);
+            assert_int_equal(mote_codes_unpack(context, &nothing, NULL), MOTE_OK);
+        }
+        ptrdiff_t *none = malloc(0);
+        mote_tensor scalar = unit_tensor(context, (mote_layout){.format = (mote_format)f});
+        assert_int_equal(mote_quantize(context, &one, none, NULL, &scalar), MOTE_OK);
+        assert_int_equal(mote_dequantize(context, &scalar, &back, none), MOTE_OK);
+        assert_true(fabsf(back - 3) < 1e-6f * 3); /* exact but for nvfp4, whose scales are quotients */
+        unit_free(&scalar);
+        free(none);
+    }
+    mote_tensor q = unit_tensor(context, (mote_layout){MOTE_Q8_0, 2, 0, {64, 2}});
+    float y[128];
+    assert_int_equal(mote_dequantize(context, &q, y, NULL), MOTE_ERROR_UNSUPPORTED);
+    unit_free(&q);
+    mote_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +518,8 @@ int main(void)
         cmocka_unit_test(statistics),
         cmocka_unit_test(stochastic_is_unbiased),
         cmocka_unit_test(errors_name_the_cause),
+        cmocka_unit_test(plain_formats),
+        cmocka_unit_test(empty_and_scalar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

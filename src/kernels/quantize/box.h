@@ -49,7 +49,8 @@ typedef struct mote_scratch {
 mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
                              mote_open_tensor *open);
 
-/* Sets spec's scales for nvfp4 from the bits of the largest finite magnitude, in the default floating-point environment. */
+/* Sets spec's scales for nvfp4 from the bits of the largest finite magnitude, in the default floating-point
+ * environment. */
 void mote_nvfp4_open(const mote_context *context, uint32_t largest, mote_block_spec *spec);
 
 /* Single-threaded work on one box. tensor->tensor_scale must be final. */

@@ -447,8 +447,8 @@ INLINE void dequantize_rows(const mote_block_spec *spec, size_t count, const uin
 }
 
 INLINE void dequantize_panel(const mote_block_spec *spec, int bits, int twos_complement, int block, bool stream,
-                             int valid, const uint8_t *elements, size_t element_stride,
-                             const uint8_t *scales, size_t scale_stride, float *y, ptrdiff_t ldy)
+                             int valid, const uint8_t *elements, size_t element_stride, const uint8_t *scales,
+                             size_t scale_stride, float *y, ptrdiff_t ldy)
 {
     uint32_t scale[LANES] = {0};
     for (int c = 0; c < valid; c++) {
@@ -495,7 +495,8 @@ INLINE void dequantize_columns(const mote_block_spec *spec, size_t length, size_
                                ptrdiff_t ldy)
 {
     bool stream = can_stream(spec, y, ldy);
-    FOR_EACH_KIND(spec, dequantize_panels, stream, length, count, elements, element_stride, scales, scale_stride, y, ldy);
+    FOR_EACH_KIND(spec, dequantize_panels, stream, length, count, elements, element_stride, scales, scale_stride, y,
+                  ldy);
     if (stream) {
         _mm_sfence();
     }
