@@ -342,11 +342,14 @@ static mote_status read_header(reader *r)
     enum { METADATA_LEAST = 13, TENSOR_LEAST = 24 }; /* bytes that one of them takes */
     r->at = 4;
     uint64_t version = take_number(r, 4), tensors = take_number(r, 8), keys = take_number(r, 8);
-    if (r->status == MOTE_OK && version != MOTE_GGUF_VERSION && version != 2) {
+    if (r->status != MOTE_OK) {
+        return r->status;
+    }
+    if (version != MOTE_GGUF_VERSION && version != 2) {
         return mote_bad_file(file, "GGUF version %" PRIu64 ": expected 2 or 3%s", version,
                              version & 0xFFFF ? "" : " (a big-endian file?)");
     }
-    if (r->status == MOTE_OK && (tensors > left(r) / TENSOR_LEAST || keys > left(r) / METADATA_LEAST)) {
+    if (tensors > left(r) / TENSOR_LEAST || keys > left(r) / METADATA_LEAST) {
         return mote_bad_file(file,
                              "truncated or hostile: the header claims %" PRIu64 " tensors and %" PRIu64
                              " keys, %" PRIu64 " bytes are left",
