@@ -193,6 +193,7 @@ static void take_tensor(reader *r, mote_tensor_info *info, place *p)
     uint32_t rank = (uint32_t)take_number(r, 4);
     if (rank > MOTE_GGUF_DIMENSIONS) {
         fail_at(r, "at most 4 dimensions");
+        return;
     }
     info->layout = (mote_layout){.rank = (int)rank, .axis = rank ? (int)rank - 1 : 0};
     for (uint32_t d = 0; d < rank && r->status == MOTE_OK; d++) {
