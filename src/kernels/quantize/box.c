@@ -204,7 +204,7 @@ static inline __attribute__((always_inline)) void fetch(const panel *p, size_t p
 static void copy_run(uint8_t *to, const uint8_t *from, size_t bytes)
 {
 #if defined(__x86_64__)
-    if ((uintptr_t)to % CACHE_LINE == 0 && bytes == CACHE_LINE) {
+    if ((uintptr_t)to % CACHE_LINE == 0 && bytes % CACHE_LINE == 0) {
         for (size_t i = 0; i < bytes; i += sizeof(__m128i)) {
             _mm_stream_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(from + i)));
         }
@@ -246,8 +246,11 @@ static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *
     }
 }
 
-/* Packed blocks that are gathered: a cache line; of six-bit elements two blocks, most of one. */
-static size_t run_blocks(size_t block_bytes) { return CACHE_LINE / block_bytes; }
+/* Packed blocks that are gathered before they are written. */
+static size_t run_blocks(size_t block_bytes)
+{
+    return MOTE_RUN_BYTES % block_bytes ? MOTE_RUN_BYTES_SIX / block_bytes : MOTE_RUN_BYTES / block_bytes;
+}
 
 /* A stripe of columns from its first row to its last. c: its first column in the box. */
 static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,

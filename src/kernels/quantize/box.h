@@ -28,21 +28,27 @@ typedef struct mote_open_tensor {
     const mote_quantize_options *options;
 } mote_open_tensor;
 
-/* What a box needs to work on, so that nothing is allocated: a segment of a line, or, where blocks run down columns,
- * the maxima and the packed blocks of a few panels of one block by MOTE_PANEL_COLUMNS columns. */
+/* What a box needs to work on, so that nothing is allocated (about 120 KiB on the stack): a segment of a line, or,
+ * where blocks run down columns, the maxima and the packed blocks of a run of panels of one block by MOTE_PANEL_COLUMNS
+ * columns. A run is as many blocks as fill two cache lines of a column; of six-bit blocks, three. */
 enum {
     MOTE_SEGMENT = 4096,
     MOTE_PANEL_COLUMNS = 512,
     MOTE_STRIP_COLUMNS = 32,
-    MOTE_RUN_BYTES = 64,
+    MOTE_RUN_BYTES = 128,
+    MOTE_RUN_BYTES_SIX = 192,
     MOTE_RUN_SCALES = 16
 };
 typedef struct mote_scratch {
-    float values[MOTE_SEGMENT];
     uint32_t random[MOTE_SEGMENT];
-    uint32_t maxima[MOTE_PANEL_COLUMNS];
-    uint8_t scales[MOTE_PANEL_COLUMNS * MOTE_RUN_SCALES];
-    _Alignas(64) uint8_t elements[MOTE_PANEL_COLUMNS * MOTE_RUN_BYTES];
+    union {
+        float values[MOTE_SEGMENT];
+        struct {
+            uint32_t maxima[MOTE_PANEL_COLUMNS];
+            uint8_t scales[MOTE_PANEL_COLUMNS * MOTE_RUN_SCALES];
+            uint8_t elements[MOTE_PANEL_COLUMNS * MOTE_RUN_BYTES_SIX];
+        };
+    };
 } mote_scratch;
 
 /* Checks tensor and options and fills open. options NULL: defaults. */
