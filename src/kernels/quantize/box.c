@@ -183,7 +183,7 @@ typedef struct panel {
     size_t length, columns;
 } panel;
 
-enum { CACHE_LINE = 64, LINE_FLOATS = 16 };
+enum { CACHE_LINE = 64, LINE_FLOATS = 16, NEAR_VALUES = 1 << 18 };
 
 /* Asks for part number part of parts of a panel. */
 static inline __attribute__((always_inline)) void fetch(const panel *p, size_t part, size_t parts)
@@ -231,11 +231,16 @@ static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *
 {
     const mote_resolved_layout *layout = &open->layout;
     bool stochastic = open->options->rounding == MOTE_STOCHASTIC;
-    size_t strips = mote_size_divide_up(this->columns, MOTE_STRIP_COLUMNS);
+    bool far = layout->sizes.count > NEAR_VALUES; /* not in the cache already: worth fetching ahead, strip by strip */
+    size_t width = far ? MOTE_STRIP_COLUMNS : this->columns;
+    width = stochastic ? MOTE_STRIP_COLUMNS : width;
+    size_t strips = mote_size_divide_up(this->columns, width);
     kernels->column_maxima(this->length, this->columns, this->start, this->stride, scratch->maxima);
     for (size_t s = 0; s < strips; s++) {
-        size_t c = s * MOTE_STRIP_COLUMNS, count = mote_size_min(MOTE_STRIP_COLUMNS, this->columns - c);
-        fetch(next, s, strips);
+        size_t c = s * width, count = mote_size_min(width, this->columns - c);
+        if (far) {
+            fetch(next, s, strips);
+        }
         for (size_t r = 0; stochastic && r < this->length; r++) {
             kernels->random_words(open->options->seed, position + layout->stride[layout->axis] * r + c, count,
                                   scratch->random + r * count);

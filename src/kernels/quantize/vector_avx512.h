@@ -14,7 +14,11 @@ typedef __m512i vint;
 static inline vfloat vf_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void vf_store(float *p, vfloat v) { _mm512_storeu_ps(p, v); }
 /* past the caches; p is aligned to the vector */
-static inline void vf_stream(float *p, vfloat v) { _mm512_stream_ps(p, v); }
+static inline void vf_stream(float *p, vfloat v)
+{
+    _mm256_stream_ps(p, _mm512_castps512_ps256(v));
+    _mm256_stream_ps(p + 8, _mm512_extractf32x8_ps(v, 1));
+}
 static inline vfloat vf_set(float x) { return _mm512_set1_ps(x); }
 static inline vfloat vf_add(vfloat a, vfloat b) { return _mm512_add_ps(a, b); }
 static inline vfloat vf_sub(vfloat a, vfloat b) { return _mm512_sub_ps(a, b); }
