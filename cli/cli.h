@@ -31,6 +31,9 @@ const char *cli_shape(const mote_layout *layout, char *text, size_t size);
 /* Parses a whole number in [least, most]; false after complaining. */
 bool cli_number(const char *verb, const char *option, const char *text, long least, long most, long *number);
 
+/* For verbs whose only option is --json: leaves optind at the first argument; false after an unknown option. */
+bool cli_only_json(const char *verb, int argc, char **argv, bool *json);
+
 /* A comma-separated list of formats that mote converts to, or "all"; returns how many, 0 after complaining. */
 int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FORMAT_COUNT]);
 

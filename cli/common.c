@@ -1,4 +1,5 @@
 /* Shared by the verbs. */
+#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +68,21 @@ bool cli_number(const char *verb, const char *option, const char *text, long lea
         cli_complain(CLI_USAGE, verb, "%s: expected a whole number from %ld to %ld, found '%s'", option, least, most,
                      text);
         return false;
+    }
+    return true;
+}
+
+bool cli_only_json(const char *verb, int argc, char **argv, bool *json)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
+    int option;
+    *json = false;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option != 'j') {
+            fprintf(stderr, "Try: mote %s --help\n", verb);
+            return false;
+        }
+        *json = true;
     }
     return true;
 }

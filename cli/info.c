@@ -72,14 +72,9 @@ static void print_text(const mote_machine *m, mote_context *context)
 
 int cli_info(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-    bool json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option != 'j') {
-            return CLI_USAGE;
-        }
-        json = true;
+    bool json;
+    if (!cli_only_json("info", argc, argv, &json)) {
+        return CLI_USAGE;
     }
     if (optind < argc) {
         return cli_complain(CLI_USAGE, "info", "unexpected '%s'", argv[optind]);

@@ -219,14 +219,9 @@ static mote_status show(mote_context *context, mote_file *file, const char *path
 
 int cli_inspect(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
-    bool json = false;
-    int option;
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (option != 'j') {
-            return CLI_USAGE;
-        }
-        json = true;
+    bool json;
+    if (!cli_only_json("inspect", argc, argv, &json)) {
+        return CLI_USAGE;
     }
     if (argc - optind != 1) {
         return cli_complain(CLI_USAGE, "inspect", argc == optind ? "which file?" : "one file at a time");
