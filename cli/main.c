@@ -57,6 +57,9 @@ int main(int argc, char **argv)
             fputs(verbs[i].help, stdout);
             return CLI_DONE;
         }
+        char program[32]; /* how getopt begins its complaints */
+        snprintf(program, sizeof program, "mote %s", verbs[i].name);
+        argv[1] = program;
         int status = verbs[i].run(argc - 1, argv + 1);
         if (status == CLI_DONE && (fflush(stdout) != 0 || ferror(stdout))) {
             return cli_complain(CLI_FAILED, name, "cannot write to standard output");
