@@ -30,6 +30,8 @@ struct mote_context {
     mote_cpu_level cpu;
     const struct mote_kernels *kernels; /* points behind this struct, see kernels/context.c */
     mote_allocator allocator;
+    char *scratch; /* one area of scratch_bytes for each thread, made with the context; contents mean nothing */
+    size_t scratch_bytes;
     mote_fault_hook *fault; /* NULL outside tests */
     void *fault_user;
     char message[1024];

@@ -12,7 +12,7 @@
 #endif
 
 /* A host compiled with -ffast-math sets flush-to-zero for its threads; our bits must not depend on it. */
-static void run_range(mote_task *task, void *argument, size_t begin, size_t end)
+static void run_range(mote_task *task, void *argument, size_t begin, size_t end, void *scratch)
 {
 #if defined(__x86_64__)
     enum { MXCSR_DEFAULT = 0x1F80 };
@@ -24,7 +24,7 @@ static void run_range(mote_task *task, void *argument, size_t begin, size_t end)
     fesetenv(FE_DFL_ENV);
 #endif
     for (size_t i = begin; i < end; i++) {
-        task(argument, i);
+        task(argument, i, scratch);
     }
 #if defined(__x86_64__)
     _mm_setcsr(saved);
@@ -37,12 +37,13 @@ void mote_parallel_for(const mote_context *context, size_t count, mote_task *tas
 {
     size_t threads = mote_size_min((size_t)context->threads, count);
     if (threads <= 1 || (long)getpid() != context->process) {
-        run_range(task, argument, 0, count);
+        run_range(task, argument, 0, count, context->scratch);
         return;
     }
 #pragma omp parallel for num_threads((int)threads) schedule(static, 1)
     for (size_t t = 0; t < threads; t++) {
-        run_range(task, argument, count * t / threads, count * (t + 1) / threads);
+        run_range(task, argument, count * t / threads, count * (t + 1) / threads,
+                  context->scratch + t * context->scratch_bytes);
     }
 }
 

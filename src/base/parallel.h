@@ -5,9 +5,10 @@
 #include "base/context.h"
 #include "mote/machine.h"
 
-typedef void mote_task(void *argument, size_t index);
+/* scratch: the thread's own area, context->scratch_bytes long. */
+typedef void mote_task(void *argument, size_t index, void *scratch);
 
-/* Runs task(argument, i) for 0 <= i < count. Task i always does the same work; which thread runs it, and
+/* Runs task(argument, i, scratch) for 0 <= i < count. Task i always does the same work; which thread runs it, and
  * how many there are, must not matter to the result. Tasks run with the default floating-point
  * environment (nearest even, subnormals honoured) whatever the host program has set. In a child of fork() they run one
  * after the other: the threads stayed with the parent. */

@@ -8,6 +8,7 @@
 #include "base/parallel.h"
 #include "cpu/cpu.h"
 #include "kernels/kernels.h"
+#include "kernels/quantize/box.h"
 
 enum { THREADS_MAXIMUM = 1024 };
 
@@ -100,11 +101,17 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     struct together {
         mote_context context;
         mote_kernels kernels;
-    } *created = allocator->allocate(allocator->user, sizeof *created, sizeof(void *) * 8);
+        _Alignas(64) char scratch[];
+    };
+    size_t size = sizeof(struct together) + (size_t)threads * sizeof(mote_scratch);
+    struct together *created = allocator->allocate(allocator->user, size, _Alignof(struct together));
     if (!created) {
-        return explain(message, message_size, MOTE_ERROR_MEMORY, "out of memory: no room for a context");
+        return explain(message, message_size, MOTE_ERROR_MEMORY, "out of memory: no room for a context of %d threads",
+                       threads);
     }
-    memset(created, 0, sizeof *created);
+    memset(created, 0, sizeof *created); /* the scratch stays untouched: pages that nobody uses cost nothing */
+    created->context.scratch = created->scratch;
+    created->context.scratch_bytes = sizeof(mote_scratch);
     mote_kernels_select(&created->kernels, level);
     created->context.threads = threads;
     created->context.process = (long)getpid();

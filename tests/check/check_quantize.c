@@ -159,7 +159,7 @@ static void check_columns_once(const check_kernel *kernel, mote_format format, c
         reference_block(format, options, &spec, (int)length, column, words, expected + c * element_stride,
                         expected_scales + c * scale_stride);
     }
-    ((mote_quantize_columns_fn *)kernel->function)(&spec, length, count, x, (ptrdiff_t)ldx, maxima, random, elements,
+    ((mote_quantize_columns_fn *)kernel->function)(&spec, length, count, x, x, (ptrdiff_t)ldx, maxima, random, elements,
                                                    element_stride, scales, scale_stride);
     if (memcmp(scales, expected_scales, plane_scales) != 0 || memcmp(elements, expected, plane) != 0) {
         explain("planes", format, options, length * count);
@@ -354,8 +354,8 @@ static void call_quantize_columns(void *argument)
     const timing *t = argument;
     size_t block = (size_t)t->spec.block, bytes = block * (size_t)t->spec.element->bits / 8;
     for (size_t r = 0; r < ROWS; r += block) {
-        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, WIDTH, t->maxima,
-                                                          t->random, t->elements + r / block * bytes,
+        ((mote_quantize_columns_fn *)t->kernel->function)(&t->spec, block, WIDTH, t->x + r * WIDTH, t->x + r * WIDTH,
+                                                          WIDTH, t->maxima, t->random, t->elements + r / block * bytes,
                                                           ROWS / block * bytes, t->scales + r / block, ROWS / block);
     }
 }

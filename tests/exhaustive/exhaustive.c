@@ -120,7 +120,7 @@ static size_t check_batch(const mote_kernels *kernels, mote_format format, const
         }
     } else {
         kernels->column_maxima(1, BATCH, x, BATCH, maxima);
-        kernels->quantize_columns(&spec, 1, BATCH, x, BATCH, maxima, random, elements, bytes, scales, 1);
+        kernels->quantize_columns(&spec, 1, BATCH, x, x, BATCH, maxima, random, elements, bytes, scales, 1);
     }
     for (size_t i = 0; i < BATCH; i++) {
         unsigned code, found = is_half(format) ? halves[i] : elements[i * bytes] & ((1u << traits->element_bits) - 1);

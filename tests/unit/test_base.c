@@ -70,7 +70,11 @@ static void arena_keeps_everything(void **state)
     mote_context_destroy(context);
 }
 
-static void count_task(void *argument, size_t index) { ((int *)argument)[index]++; }
+static void count_task(void *argument, size_t index, void *scratch)
+{
+    *(char *)scratch = 1;
+    ((int *)argument)[index]++;
+}
 
 static void parallel_runs_each_once(void **state)
 {

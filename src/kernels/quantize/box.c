@@ -173,8 +173,8 @@ static void quantize_lines(const mote_kernels *kernels, const mote_open_tensor *
  * Matrices love widths that are powers of two; then the rows of a panel, and likewise the packed lines of neighbouring
  * columns, fall into a handful of cache sets and evict each other. So a panel is copied row by row to where its rows do
  * not collide, and the packed blocks of a few panels are gathered until they fill whole cache lines of output: each
- * line of memory is touched once. While one panel is converted the next one is fetched, in the order of its addresses,
- * because the hardware's own prefetching follows sequences only. */
+ * line of memory is touched once. While one panel is converted the kernel fetches the next one, a line with each vector
+ * of codes: asked for in bursts, the same lines made the processor wait. */
 
 /* A panel of the matrix: length rows by columns, stride floats apart. */
 typedef struct panel {
@@ -183,21 +183,7 @@ typedef struct panel {
     size_t length, columns;
 } panel;
 
-enum { CACHE_LINE = 64, LINE_FLOATS = 16, NEAR_VALUES = 1 << 18 };
-
-/* Asks for part number part of parts of a panel. */
-static inline __attribute__((always_inline)) void fetch(const panel *p, size_t part, size_t parts)
-{
-    size_t lines = mote_size_divide_up(p->columns, LINE_FLOATS), total = lines * p->length;
-    size_t i = total * part / parts, end = total * (part + 1) / parts;
-    for (size_t r = i / lines, c = i % lines; i < end; i++) {
-        __builtin_prefetch(p->start + (ptrdiff_t)r * p->stride + c * LINE_FLOATS, 0, 2);
-        if (++c == lines) {
-            c = 0;
-            r++;
-        }
-    }
-}
+enum { CACHE_LINE = 64 };
 
 /* Copies a run of packed blocks to its column. Whole cache lines go past the cache: nobody reads them soon, and each
  * would first have to be fetched. */
@@ -224,30 +210,27 @@ static panel panel_at(const mote_open_tensor *open, const mote_box *box, const m
                    mote_size_min((size_t)open->spec.block, left), columns};
 }
 
-/* One panel in strips; its packed blocks go to elements, stride bytes a column apart. */
+/* One panel, with stochastic rounding in strips; its packed blocks go to elements, stride bytes a column apart. */
 static void quantize_panel(const mote_kernels *kernels, const mote_open_tensor *open, const panel *this,
                            const panel *next, uint64_t position, mote_scratch *scratch, uint8_t *elements,
                            size_t element_stride, uint8_t *scales)
 {
     const mote_resolved_layout *layout = &open->layout;
     bool stochastic = open->options->rounding == MOTE_STOCHASTIC;
-    bool far = layout->sizes.count > NEAR_VALUES; /* not in the cache already: worth fetching ahead, strip by strip */
-    size_t width = far ? MOTE_STRIP_COLUMNS : this->columns;
-    width = stochastic ? MOTE_STRIP_COLUMNS : width;
+    size_t width = stochastic ? MOTE_STRIP_COLUMNS : this->columns;
     size_t strips = mote_size_divide_up(this->columns, width);
     kernels->column_maxima(this->length, this->columns, this->start, this->stride, scratch->maxima);
     for (size_t s = 0; s < strips; s++) {
         size_t c = s * width, count = mote_size_min(width, this->columns - c);
-        if (far) {
-            fetch(next, s, strips);
-        }
         for (size_t r = 0; stochastic && r < this->length; r++) {
             kernels->random_words(open->options->seed, position + layout->stride[layout->axis] * r + c, count,
                                   scratch->random + r * count);
         }
-        kernels->quantize_columns(&open->spec, this->length, count, this->start + c, this->stride, scratch->maxima + c,
-                                  stochastic ? scratch->random : NULL, elements + c * element_stride, element_stride,
-                                  scales + c * MOTE_RUN_SCALES, MOTE_RUN_SCALES);
+        kernels->quantize_columns(&open->spec, this->length, count, this->start + c,
+                                  (next->length == this->length ? next->start : this->start) + c, this->stride,
+                                  scratch->maxima + c, stochastic ? scratch->random : NULL,
+                                  elements + c * element_stride, element_stride, scales + c * MOTE_RUN_SCALES,
+                                  MOTE_RUN_SCALES);
     }
 }
 

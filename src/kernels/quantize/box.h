@@ -33,8 +33,8 @@ typedef struct mote_open_tensor {
  * columns. A run is as many blocks as fill two cache lines of a column; of six-bit blocks, three. */
 enum {
     MOTE_SEGMENT = 4096,
-    MOTE_PANEL_COLUMNS = 512,
-    MOTE_STRIP_COLUMNS = 32,
+    MOTE_PANEL_COLUMNS = 2048,
+    MOTE_STRIP_COLUMNS = MOTE_SEGMENT / MOTE_MX_BLOCK, /* whose random words fit */
     MOTE_RUN_BYTES = 128,
     MOTE_RUN_BYTES_SIX = 192,
     MOTE_RUN_SCALES = 16

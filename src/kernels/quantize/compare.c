@@ -96,12 +96,12 @@ static void compare_segment(void *argument, const mote_open_tensor *open, const 
     compare_run(open, segment->count, x, stride, segment->values, limit, piece->error);
 }
 
-static void compare_task(void *argument, size_t index)
+static void compare_task(void *argument, size_t index, void *scratch)
 {
     const compare_job *j = argument;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     compare_piece piece = {j, &j->errors[index]};
-    mote_visit_segments(j->kernels, j->open, &box, compare_segment, &piece);
+    mote_visit_segments(j->kernels, j->open, &box, compare_segment, &piece, scratch);
 }
 
 static void add(mote_error *total, const mote_error *part)

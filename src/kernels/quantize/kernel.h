@@ -37,10 +37,11 @@ typedef void mote_column_maxima_fn(size_t length, size_t count, const float *x, 
 /* Quantizes one block (length values, at most spec->block) of each of count columns of x, a row-major matrix
  * with ldx floats a row and the maxima that mote_column_maxima_fn found. Block c goes to elements +
  * c * element_stride and scales + c * scale_stride.
- * random: length * count words, row-major, if the rounding is stochastic, else NULL. */
+ * random: length * count words, row-major, if the rounding is stochastic, else NULL.
+ * next: a matrix of the same shape that will be read next and is fetched meanwhile, or x itself. */
 typedef void mote_quantize_columns_fn(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                                      ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
-                                      size_t element_stride, uint8_t *scales, size_t scale_stride);
+                                      const float *next, ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
+                                      uint8_t *elements, size_t element_stride, uint8_t *scales, size_t scale_stride);
 
 /* The inverses. */
 typedef void mote_dequantize_rows_fn(const mote_block_spec *spec, size_t count, const uint8_t *elements,

@@ -24,35 +24,34 @@ static bool in_blocks(const mote_open_tensor *open)
     return open->layout.traits->kind == MOTE_KIND_TARGET && open->spec.block > 1;
 }
 
-static void quantize_task(void *argument, size_t index)
+static void quantize_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
-    mote_scratch scratch;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
     if (in_blocks(j->open)) {
-        mote_quantize_box(j->kernels, j->open, &box, &x, &scratch);
+        mote_quantize_box(j->kernels, j->open, &box, &x, scratch);
     } else {
-        mote_plain_quantize_box(j->kernels, j->open, &box, &x, &scratch);
+        mote_plain_quantize_box(j->kernels, j->open, &box, &x, scratch);
     }
 }
 
-static void dequantize_task(void *argument, size_t index)
+static void dequantize_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
-    mote_scratch scratch;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     mote_strided y = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
     if (in_blocks(j->open)) {
-        mote_dequantize_box(j->kernels, j->open, &box, &y, &scratch);
+        mote_dequantize_box(j->kernels, j->open, &box, &y, scratch);
     } else {
-        mote_plain_dequantize_box(j->kernels, j->open, &box, &y, &scratch);
+        mote_plain_dequantize_box(j->kernels, j->open, &box, &y, scratch);
     }
 }
 
-static void largest_task(void *argument, size_t index)
+static void largest_task(void *argument, size_t index, void *scratch)
 {
     job *j = argument;
+    (void)scratch;
     int rank = j->open->layout.rank, last = rank - 1;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
@@ -82,10 +81,11 @@ typedef struct scales_job {
     mote_block_spec *spec;
 } scales_job;
 
-static void scales_task(void *argument, size_t index)
+static void scales_task(void *argument, size_t index, void *scratch)
 {
     const scales_job *j = argument;
     (void)index;
+    (void)scratch;
     mote_nvfp4_scales(mote_bits_float(j->largest), &j->spec->encode_scale, &j->spec->tensor_scale);
 }
 

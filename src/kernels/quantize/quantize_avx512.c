@@ -10,10 +10,10 @@ void mote_quantize_rows__avx512(const mote_block_spec *spec, size_t count, const
 }
 
 void mote_quantize_columns__avx512(const mote_block_spec *spec, size_t length, size_t count, const float *x,
-                                   ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
-                                   size_t element_stride, uint8_t *scales, size_t scale_stride)
+                                   const float *next, ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
+                                   uint8_t *elements, size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
-    quantize_columns(spec, length, count, x, ldx, maxima, random, elements, element_stride, scales, scale_stride);
+    quantize_columns(spec, length, count, x, next, ldx, maxima, random, elements, element_stride, scales, scale_stride);
 }
 
 void mote_column_maxima__avx512(size_t length, size_t count, const float *x, ptrdiff_t ldx, uint32_t *maxima)

@@ -262,9 +262,9 @@ INLINE void quantize_rows(const mote_block_spec *spec, size_t count, const float
 
 /* One block of each of LANES columns; lanes from valid on are computed but not stored. */
 INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, int block, mote_rounding rounding,
-                           int valid, const float *x, ptrdiff_t ldx, vint largest, const uint32_t *random,
-                           size_t random_stride, uint8_t *elements, size_t element_stride, uint8_t *scales,
-                           size_t scale_stride)
+                           int valid, const float *x, const float *next, ptrdiff_t ldx, vint largest,
+                           const uint32_t *random, size_t random_stride, uint8_t *elements, size_t element_stride,
+                           uint8_t *scales, size_t scale_stride)
 {
     vfloat factor;
     uint32_t scale[LANES];
@@ -281,6 +281,7 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
     vint finite = vi_if_less(largest, vi_set(MOTE_FP32_INFINITY), vi_set(0xFFFFFFFFu));
 #pragma GCC unroll 32
     for (int r = 0; r < block; r++) {
+        __builtin_prefetch(next + r * ldx, 0, 2);
         vint code =
             encode(e, rounding, vf_load(x + r * ldx), factor, random ? random + (size_t)r * random_stride : NULL);
         int w = r * bits / 32, at = r * bits % 32;
@@ -298,16 +299,16 @@ INLINE void quantize_panel(const mote_block_spec *spec, const lanes_element *e, 
 }
 
 INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_complement, int block,
-                            mote_rounding rounding, size_t length, size_t count, const float *x, ptrdiff_t ldx,
-                            const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                            uint8_t *scales, size_t scale_stride)
+                            mote_rounding rounding, size_t length, size_t count, const float *x, const float *next,
+                            ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random, uint8_t *elements,
+                            size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
     lanes_element e = spread_element(spec->element, bits, twos_complement);
     float padded[MOTE_MX_BLOCK][LANES];
     uint32_t words[MOTE_MX_BLOCK][LANES], largest[LANES];
     for (size_t c = 0; c < count; c += LANES) {
         size_t valid = mote_size_min(LANES, count - c);
-        const float *panel = x + c;
+        const float *panel = x + c, *panel_next = next + c;
         const uint32_t *panel_maxima = maxima + c, *panel_random = random ? random + c : NULL;
         ptrdiff_t ld = ldx;
         size_t random_stride = count;
@@ -321,27 +322,27 @@ INLINE void quantize_panels(const mote_block_spec *spec, int bits, int twos_comp
                     memcpy(words[r], random + r * count + c, valid * sizeof **words);
                 }
             }
-            panel = padded[0];
+            panel = panel_next = padded[0];
             panel_maxima = largest;
             panel_random = random ? words[0] : NULL;
             ld = LANES;
             random_stride = LANES;
         }
-        quantize_panel(spec, &e, block, rounding, (int)valid, panel, ld, vi_load(panel_maxima), panel_random,
-                       random_stride, elements + c * element_stride, element_stride, scales + c * scale_stride,
-                       scale_stride);
+        quantize_panel(spec, &e, block, rounding, (int)valid, panel, panel_next, ld, vi_load(panel_maxima),
+                       panel_random, random_stride, elements + c * element_stride, element_stride,
+                       scales + c * scale_stride, scale_stride);
     }
 }
 
-INLINE void quantize_columns(const mote_block_spec *spec, size_t length, size_t count, const float *x, ptrdiff_t ldx,
-                             const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                             uint8_t *scales, size_t scale_stride)
+INLINE void quantize_columns(const mote_block_spec *spec, size_t length, size_t count, const float *x,
+                             const float *next, ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
+                             uint8_t *elements, size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
     if (spec->rounding == MOTE_NEAREST_EVEN) {
-        FOR_EACH_KIND(spec, quantize_panels, MOTE_NEAREST_EVEN, length, count, x, ldx, maxima, NULL, elements,
+        FOR_EACH_KIND(spec, quantize_panels, MOTE_NEAREST_EVEN, length, count, x, next, ldx, maxima, NULL, elements,
                       element_stride, scales, scale_stride);
     } else {
-        FOR_EACH_KIND(spec, quantize_panels, spec->rounding, length, count, x, ldx, maxima, random, elements,
+        FOR_EACH_KIND(spec, quantize_panels, spec->rounding, length, count, x, next, ldx, maxima, random, elements,
                       element_stride, scales, scale_stride);
     }
 }

@@ -59,10 +59,11 @@ void mote_quantize_rows__c(const mote_block_spec *spec, size_t count, const floa
     }
 }
 
-void mote_quantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const float *x, ptrdiff_t ldx,
-                              const uint32_t *maxima, const uint32_t *random, uint8_t *elements, size_t element_stride,
-                              uint8_t *scales, size_t scale_stride)
+void mote_quantize_columns__c(const mote_block_spec *spec, size_t length, size_t count, const float *x,
+                              const float *next, ptrdiff_t ldx, const uint32_t *maxima, const uint32_t *random,
+                              uint8_t *elements, size_t element_stride, uint8_t *scales, size_t scale_stride)
 {
+    (void)next;
     for (size_t c = 0; c < count; c++) {
         quantize_block(spec, length, x + c, ldx, maxima[c], random ? random + c : NULL, count,
                        elements + c * element_stride, scales + c * scale_stride);

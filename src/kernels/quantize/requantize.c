@@ -60,11 +60,10 @@ static void tile_extent(const requantize_job *j, size_t *extent)
     }
 }
 
-static void requantize_task(void *argument, size_t piece)
+static void requantize_task(void *argument, size_t piece, void *scratch)
 {
     const requantize_job *j = argument;
     const mote_resolved_layout *layout = &j->output->layout;
-    mote_scratch scratch;
     size_t extent[MOTE_MAXIMUM_RANK], index[MOTE_MAXIMUM_RANK] = {0};
     mote_box whole = mote_cut_box(layout, &j->cut, piece), steps = whole;
     if (mote_box_empty(&whole, layout->rank)) {
@@ -81,7 +80,7 @@ static void requantize_task(void *argument, size_t piece)
             box.origin[d] = whole.origin[d] + begin;
             box.extent[d] = mote_size_min(extent[d], whole.extent[d] - begin);
         }
-        requantize_tile(j, &box, piece, &scratch);
+        requantize_tile(j, &box, piece, scratch);
     } while (mote_box_next(&steps, layout->rank, 0, index));
 }
 

@@ -15,7 +15,7 @@ typedef void mote_segment_visitor(void *argument, const mote_open_tensor *open, 
 
 /* Visits the segments of a box in order. */
 void mote_visit_segments(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
-                         mote_segment_visitor *visitor, void *argument);
+                         mote_segment_visitor *visitor, void *argument, mote_scratch *scratch);
 
 /* A cut that does not depend on the number of threads, so that sums over its pieces do not either. */
 enum { MOTE_FIXED_PIECES = 64 };

@@ -32,11 +32,11 @@ static void summarize_segment(void *argument, const mote_open_tensor *open, cons
     }
 }
 
-static void summarize_task(void *argument, size_t index)
+static void summarize_task(void *argument, size_t index, void *scratch)
 {
     const summary_job *j = argument;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
-    mote_visit_segments(j->kernels, j->open, &box, summarize_segment, &j->parts[index]);
+    mote_visit_segments(j->kernels, j->open, &box, summarize_segment, &j->parts[index], scratch);
 }
 
 static void add(mote_summary *total, const mote_summary *part)
