@@ -345,6 +345,9 @@ static void dequantize_stripe(const mote_kernels *kernels, const mote_open_tenso
     for (size_t b = 0; b < blocks; b++) {
         size_t in_run = b % run, in_scales = b % MOTE_RUN_SCALES;
         for (size_t i = 0; in_run == 0 && i < columns; i++) {
+            for (size_t ahead = 0; ahead < run * bytes; ahead += CACHE_LINE) {
+                __builtin_prefetch(from + i * layout->line_bytes + (b + run) * bytes + ahead);
+            }
             memcpy(scratch->elements + i * run * bytes, from + i * layout->line_bytes + b * bytes,
                    mote_size_min(run, blocks - b) * bytes);
         }

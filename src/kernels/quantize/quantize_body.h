@@ -14,8 +14,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* Values that are fetched ahead of their use. A batch is read once for its maxima and once more, from the L1
- * cache, for its codes; without this the memory would idle during the second pass. */
-enum { AHEAD = 2048 };
+ * cache, for its codes; without this the memory would idle during the second pass. Decoding reads little, but between
+ * streaming stores even that little has to be asked for early. */
+enum { AHEAD = 2048, BYTES_AHEAD = 2048 };
 
 /* The element's constants, spread over lanes. */
 typedef struct lanes_element {
@@ -410,6 +411,7 @@ INLINE void dequantize_batch(const mote_block_spec *spec, int bits, int twos_com
     for (int at = 0; at < total; at += group) {
         int valid = total - at < group ? total - at : group;
         vint code[4];
+        __builtin_prefetch(elements + at * bits / 8 + BYTES_AHEAD);
         vi_load_codes(elements + at * bits / 8, bits, valid, code);
         for (int i = 0; i < 4 && i * LANES < valid; i++) {
             int begin = at + i * LANES;
