@@ -130,6 +130,44 @@ static void large_columns(void **state)
     mote_context_destroy(context);
 }
 
+/* Planes and results so large that they are written past the caches: columns against rows of the transposed copy. */
+static void larger_than_caches(void **state)
+{
+    (void)state;
+    enum { ROWS = 4100, COLUMNS = 2310, COUNT = ROWS * COLUMNS };
+    float *x = malloc(COUNT * sizeof *x), *turned = malloc(COUNT * sizeof *x);
+    for (size_t i = 0; i < COUNT; i++) {
+        x[i] = unit_value(i);
+        turned[i % COLUMNS * ROWS + i / COLUMNS] = x[i];
+    }
+    mote_context *context = unit_context(2, NULL);
+    for (int f = 0; f < BLOCK_FORMATS; f++) {
+        mote_layout_sizes sizes;
+        mote_tensor down = unit_tensor(context, (mote_layout){block_formats[f], 2, 0, {ROWS, COLUMNS}});
+        mote_tensor along = unit_tensor(context, (mote_layout){block_formats[f], 2, 1, {COLUMNS, ROWS}});
+        assert_int_equal(mote_layout_measure(context, &down.layout, &sizes), MOTE_OK);
+        assert_int_equal(mote_quantize(context, x, NULL, NULL, &down), MOTE_OK);
+        assert_int_equal(mote_quantize(context, turned, NULL, NULL, &along), MOTE_OK);
+        assert_memory_equal(down.elements, along.elements, sizes.element_bytes);
+        assert_memory_equal(down.scales, along.scales, sizes.scale_bytes);
+        float *y = malloc(COUNT * sizeof *y), *back = malloc(COUNT * sizeof *y);
+        assert_int_equal(mote_dequantize(context, &down, y, NULL), MOTE_OK);
+        assert_int_equal(mote_dequantize(context, &along, back, NULL), MOTE_OK);
+        for (size_t i = 0; i < COUNT; i++) {
+            if (memcmp(&y[i], &back[i % COLUMNS * ROWS + i / COLUMNS], sizeof *y) != 0) {
+                fail_msg("format %d, value %zu", f, i);
+            }
+        }
+        free(y);
+        free(back);
+        unit_free(&down);
+        unit_free(&along);
+    }
+    free(x);
+    free(turned);
+    mote_context_destroy(context);
+}
+
 /* The same bytes for any number of threads and any instruction set. */
 static void threads_and_levels_agree(void **state)
 {
@@ -510,6 +548,7 @@ int main(void)
         cmocka_unit_test(element_codes),
         cmocka_unit_test(every_axis_and_format),
         cmocka_unit_test(large_columns),
+        cmocka_unit_test(larger_than_caches),
         cmocka_unit_test(threads_and_levels_agree),
         cmocka_unit_test(strided_arrays),
         cmocka_unit_test(requantize_is_both),

@@ -171,10 +171,10 @@ static void quantize_lines(const mote_kernels *kernels, const mote_open_tensor *
 /* Where blocks run down columns.
  *
  * Matrices love widths that are powers of two; then the rows of a panel, and likewise the packed lines of neighbouring
- * columns, fall into a handful of cache sets and evict each other. So a panel is copied row by row to where its rows do
- * not collide, and the packed blocks of a few panels are gathered until they fill whole cache lines of output: each
- * line of memory is touched once. While one panel is converted the kernel fetches the next one, a line with each vector
- * of codes: asked for in bursts, the same lines made the processor wait. */
+ * columns, fall into a handful of cache sets and evict each other. So the maxima of a panel are found row by row, in
+ * the order of memory, each line is read only once more, and the packed blocks of a few panels are gathered until they
+ * fill whole cache lines of output. While one panel is converted the kernel fetches the next one, a line with each
+ * vector of codes: asked for in bursts, the same lines made the processor wait. */
 
 /* A panel of the matrix: length rows by columns, stride floats apart. */
 typedef struct panel {
@@ -183,20 +183,21 @@ typedef struct panel {
     size_t length, columns;
 } panel;
 
-enum { CACHE_LINE = 64 };
+enum { CACHE_LINE = 64, PAST_BYTES = 8 << 20 };
 
-/* Copies a run of packed blocks to its column. Whole cache lines go past the cache: nobody reads them soon, and each
- * would first have to be fetched. */
-static void copy_run(uint8_t *to, const uint8_t *from, size_t bytes)
+/* Copies a run of packed blocks to its column. past: the plane is too large for the caches, so whole cache lines go
+ * past them; otherwise each would first have to be fetched. */
+static void copy_run(uint8_t *to, const uint8_t *from, size_t bytes, bool past)
 {
 #if defined(__x86_64__)
-    if ((uintptr_t)to % CACHE_LINE == 0 && bytes % CACHE_LINE == 0) {
+    if (past && (uintptr_t)to % CACHE_LINE == 0 && bytes % CACHE_LINE == 0) {
         for (size_t i = 0; i < bytes; i += sizeof(__m128i)) {
             _mm_stream_si128((__m128i *)(void *)(to + i), _mm_loadu_si128((const __m128i *)(const void *)(from + i)));
         }
         return;
     }
 #endif
+    (void)past;
     memcpy(to, from, bytes);
 }
 
@@ -248,6 +249,7 @@ static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor 
     int axis = layout->axis;
     size_t block = (size_t)open->spec.block, bytes = (size_t)layout->traits->block_bytes;
     size_t run = run_blocks(bytes);
+    bool past = layout->sizes.element_bytes >= PAST_BYTES;
     size_t line = p->line + c, first = box->origin[axis] / block,
            blocks = mote_size_divide_up(box->extent[axis], block);
     uint8_t *to = (uint8_t *)open->tensor->elements + line * layout->line_bytes + first * bytes;
@@ -262,7 +264,7 @@ static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor 
         if (in_run + 1 == run || b + 1 == blocks) {
             for (size_t i = 0; i < columns; i++) {
                 copy_run(to + i * layout->line_bytes + (b - in_run) * bytes, scratch->elements + i * run * bytes,
-                         (in_run + 1) * bytes);
+                         (in_run + 1) * bytes, past);
             }
         }
         if (in_scales + 1 == MOTE_RUN_SCALES || b + 1 == blocks) {
