@@ -126,19 +126,6 @@ static void row_text(const mote_cast_progress *p, double before, double after)
     }
 }
 
-static void add_losses(mote_error *total, const mote_error *e)
-{
-    total->count += e->count;
-    total->nonfinite += e->nonfinite;
-    total->poisoned += e->poisoned;
-    total->saturated += e->saturated;
-    total->flushed += e->flushed;
-    total->signal += e->signal;
-    total->noise += e->noise;
-    total->maximum_relative = fmax(total->maximum_relative, e->maximum_relative);
-    total->maximum_absolute = fmax(total->maximum_absolute, e->maximum_absolute);
-}
-
 /* Bytes of a tensor in a layout; the tensor scale counts. */
 static double bytes_of(mote_context *context, const mote_layout *layout)
 {
@@ -174,7 +161,7 @@ static mote_status watch(void *user, const mote_cast_progress *p)
     table->bytes_after += after;
     table->converted += p->converted;
     table->carried += !p->converted;
-    add_losses(&table->error, &p->error);
+    mote_error_add(&table->error, &p->error);
     return MOTE_OK;
 }
 

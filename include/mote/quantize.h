@@ -104,6 +104,9 @@ typedef struct mote_error {
 MOTE_API mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t *strides,
                                   const mote_tensor *tensor, mote_error *error);
 
+/* Adds part to total: counts and sums add up, maxima are the larger ones. */
+MOTE_API void mote_error_add(mote_error *total, const mote_error *part);
+
 /* Signal-to-noise ratio in dB: 10 log10(signal / noise); infinite if nothing was lost. */
 MOTE_API double mote_error_snr(const mote_error *error);
 

@@ -1,5 +1,4 @@
 /* RAPL counters of Intel and AMD processors through Linux's powercap files, in microjoules. */
-#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>

@@ -276,15 +276,18 @@ static void quantize_stripe(const mote_kernels *kernels, const mote_open_tensor 
     }
 }
 
-static void quantize_panels(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
-                            const mote_strided *x, mote_scratch *scratch, int lanes)
+typedef void stripe_work(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
+                         const mote_strided *array, mote_scratch *scratch, const place *p, size_t c, size_t columns);
+
+/* Cuts the box into stripes of columns along dimension lanes. */
+static void walk_stripes(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
+                         const mote_strided *array, mote_scratch *scratch, int lanes, stripe_work *work)
 {
     size_t index[MOTE_MAXIMUM_RANK] = {0};
     do {
-        place p = locate(&open->layout, box, x, index);
+        place p = locate(&open->layout, box, array, index);
         for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
-            quantize_stripe(kernels, open, box, x, scratch, &p, c,
-                            mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
+            work(kernels, open, box, array, scratch, &p, c, mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
         }
     } while (mote_box_next(box, open->layout.rank, 1u << open->layout.axis | 1u << lanes, index));
 #if defined(__x86_64__)
@@ -300,7 +303,7 @@ void mote_quantize_box(const mote_kernels *kernels, const mote_open_tensor *open
     }
     int lanes = column_dimension(open, box, x);
     if (lanes >= 0) {
-        quantize_panels(kernels, open, box, x, scratch, lanes);
+        walk_stripes(kernels, open, box, x, scratch, lanes, quantize_stripe);
     } else {
         quantize_lines(kernels, open, box, x, scratch);
     }
@@ -364,19 +367,6 @@ static void dequantize_stripe(const mote_kernels *kernels, const mote_open_tenso
     }
 }
 
-static void dequantize_panels(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
-                              const mote_strided *y, mote_scratch *scratch, int lanes)
-{
-    size_t index[MOTE_MAXIMUM_RANK] = {0};
-    do {
-        place p = locate(&open->layout, box, y, index);
-        for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
-            dequantize_stripe(kernels, open, box, y, scratch, &p, c,
-                              mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
-        }
-    } while (mote_box_next(box, open->layout.rank, 1u << open->layout.axis | 1u << lanes, index));
-}
-
 void mote_dequantize_box(const mote_kernels *kernels, const mote_open_tensor *open, const mote_box *box,
                          const mote_strided *y, mote_scratch *scratch)
 {
@@ -385,7 +375,7 @@ void mote_dequantize_box(const mote_kernels *kernels, const mote_open_tensor *op
     }
     int lanes = column_dimension(open, box, y);
     if (lanes >= 0) {
-        dequantize_panels(kernels, open, box, y, scratch, lanes);
+        walk_stripes(kernels, open, box, y, scratch, lanes, dequantize_stripe);
     } else {
         dequantize_lines(kernels, open, box, y, scratch);
     }

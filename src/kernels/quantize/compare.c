@@ -104,7 +104,7 @@ static void compare_task(void *argument, size_t index, void *scratch)
     mote_visit_segments(j->kernels, j->open, &box, compare_segment, &piece, scratch);
 }
 
-static void add(mote_error *total, const mote_error *part)
+void mote_error_add(mote_error *total, const mote_error *part)
 {
     total->count += part->count;
     total->nonfinite += part->nonfinite;
@@ -137,7 +137,7 @@ mote_status mote_compare(mote_context *context, const float *x, const ptrdiff_t 
     j.cut = mote_cut_fixed(&open.layout);
     mote_parallel_for(context, j.cut.pieces, compare_task, &j);
     for (size_t i = 0; i < j.cut.pieces; i++) {
-        add(error, &errors[i]);
+        mote_error_add(error, &errors[i]);
     }
     return MOTE_OK;
 }

@@ -1,5 +1,4 @@
 /* The public conversions: check, cut into boxes, hand to threads. */
-#include <math.h>
 #include <stdatomic.h>
 
 #include "base/parallel.h"
@@ -19,17 +18,12 @@ typedef struct job {
     _Atomic uint32_t largest; /* bits of the largest finite magnitude */
 } job;
 
-static bool in_blocks(const mote_open_tensor *open)
-{
-    return open->layout.traits->kind == MOTE_KIND_TARGET && open->spec.block > 1;
-}
-
 static void quantize_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
-    if (in_blocks(j->open)) {
+    if (mote_in_blocks(j->open)) {
         mote_quantize_box(j->kernels, j->open, &box, &x, scratch);
     } else {
         mote_plain_quantize_box(j->kernels, j->open, &box, &x, scratch);
@@ -41,7 +35,7 @@ static void dequantize_task(void *argument, size_t index, void *scratch)
     const job *j = argument;
     mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
     mote_strided y = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
-    if (in_blocks(j->open)) {
+    if (mote_in_blocks(j->open)) {
         mote_dequantize_box(j->kernels, j->open, &box, &y, scratch);
     } else {
         mote_plain_dequantize_box(j->kernels, j->open, &box, &y, scratch);

@@ -19,8 +19,8 @@ typedef struct requantize_job {
 
 static void decode_box(const requantize_job *j, const mote_box *box, const mote_strided *tile, mote_scratch *scratch)
 {
-    bool plain = j->input->layout.traits->kind != MOTE_KIND_TARGET || j->input->spec.block == 1;
-    (plain ? mote_plain_dequantize_box : mote_dequantize_box)(j->kernels, j->input, box, tile, scratch);
+    (mote_in_blocks(j->input) ? mote_dequantize_box : mote_plain_dequantize_box)(j->kernels, j->input, box, tile,
+                                                                                 scratch);
 }
 
 /* One tile: its box in both tensors is the same. */
@@ -36,7 +36,7 @@ static void requantize_tile(const requantize_job *j, const mote_box *box, size_t
     if (j->measuring) {
         uint32_t here = j->kernels->largest_magnitude(count, tile.start);
         j->largest[piece] = here > j->largest[piece] ? here : j->largest[piece];
-    } else if (j->output->spec.block > 1) {
+    } else if (mote_in_blocks(j->output)) {
         mote_quantize_box(j->kernels, j->output, box, &tile, scratch);
     } else {
         mote_plain_quantize_box(j->kernels, j->output, box, &tile, scratch);

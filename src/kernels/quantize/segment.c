@@ -13,7 +13,6 @@ void mote_visit_segments(const mote_kernels *kernels, const mote_open_tensor *op
                          mote_segment_visitor *visitor, void *argument, mote_scratch *scratch)
 {
     const mote_resolved_layout *layout = &open->layout;
-    bool blocks = layout->traits->kind == MOTE_KIND_TARGET && open->spec.block > 1;
     int axis = layout->axis;
     size_t index[MOTE_MAXIMUM_RANK] = {0};
     float values[MOTE_SEGMENT];
@@ -37,7 +36,8 @@ void mote_visit_segments(const mote_kernels *kernels, const mote_open_tensor *op
             line.extent[axis] = mote_size_min(MOTE_SEGMENT, box->extent[axis] - at);
             segment.count = line.extent[axis];
             memcpy(segment.origin, line.origin, sizeof segment.origin);
-            (blocks ? mote_dequantize_box : mote_plain_dequantize_box)(kernels, open, &line, &dense, scratch);
+            (mote_in_blocks(open) ? mote_dequantize_box : mote_plain_dequantize_box)(kernels, open, &line, &dense,
+                                                                                     scratch);
             visitor(argument, open, &segment);
         }
     } while (mote_box_next(box, layout->rank, 1u << axis, index));
