@@ -27,7 +27,9 @@
 #include "mote/context.h"
 #include "mote/file.h"
 #include "mote/format.h"
+#include "mote/linear.h"
 #include "mote/machine.h"
+#include "mote/matmul.h"
 #include "mote/quantize.h"
 #include "mote/status.h"
 

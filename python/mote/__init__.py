@@ -10,6 +10,17 @@
 
 from ._arrays import MXArray, formats, quantize
 from ._files import load, metadata, save
+from ._products import (
+    PackedArray,
+    Policy,
+    convolve,
+    convolve_backward,
+    linear,
+    linear_backward,
+    matmul,
+    pack,
+    policies,
+)
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
@@ -18,9 +29,18 @@ __all__ = [
     "MoteMemoryError",
     "MoteOSError",
     "MoteValueError",
+    "PackedArray",
+    "Policy",
+    "convolve",
+    "convolve_backward",
     "formats",
+    "linear",
+    "linear_backward",
     "load",
+    "matmul",
     "metadata",
+    "pack",
+    "policies",
     "quantize",
     "save",
 ]

@@ -37,3 +37,17 @@ void mote_release(mote_context *context, void *pointer)
         context->allocator.release(context->allocator.user, pointer);
     }
 }
+
+uint8_t *mote_workspace(mote_context *context, size_t size)
+{
+    if (size > context->workspace_bytes) {
+        uint8_t *grown = mote_allocate(context, size);
+        if (!grown) {
+            return NULL;
+        }
+        mote_release(context, context->workspace);
+        context->workspace = grown;
+        context->workspace_bytes = size;
+    }
+    return context->workspace;
+}

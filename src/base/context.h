@@ -32,6 +32,9 @@ struct mote_context {
     mote_allocator allocator;
     char *scratch; /* one area of scratch_bytes for each thread, made with the context; contents mean nothing */
     size_t scratch_bytes;
+    uint8_t *workspace; /* shared by the threads of one call, grows to what the largest call needed */
+    size_t workspace_bytes;
+    size_t level2_bytes;    /* of one core's second cache */
     mote_fault_hook *fault; /* NULL outside tests */
     void *fault_user;
     char message[1024];
@@ -47,6 +50,10 @@ void *mote_allocate(mote_context *context, size_t size);
 /* As above for count items of item_size bytes, with the product checked. */
 void *mote_allocate_array(mote_context *context, size_t count, size_t item_size);
 void mote_release(mote_context *context, void *pointer);
+
+/* The context's workspace with at least size bytes, 64-byte aligned, contents undefined; NULL with the message set.
+ * Valid until the next call that asks for more. Repeated work of one size allocates once. */
+uint8_t *mote_workspace(mote_context *context, size_t size);
 
 /* Asks the fault hook; MOTE_FAULT_NONE outside tests. Every injected fault passes here: break on it. */
 mote_fault mote_fault_check(mote_context *context, mote_fault_site site);

@@ -7,10 +7,10 @@
 
 #include "base/parallel.h"
 #include "cpu/cpu.h"
+#include "kernels/gemm/product.h"
 #include "kernels/kernels.h"
-#include "kernels/quantize/box.h"
 
-enum { THREADS_MAXIMUM = 1024 };
+enum { THREADS_MAXIMUM = 1024, LEVEL2_USUAL = 1 << 20 };
 
 static void *default_allocate(void *user, size_t size, size_t alignment)
 {
@@ -103,7 +103,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
         mote_kernels kernels;
         _Alignas(64) char scratch[];
     };
-    size_t size = sizeof(struct together) + (size_t)threads * sizeof(mote_scratch);
+    size_t size = sizeof(struct together) + (size_t)threads * sizeof(mote_gemm_scratch);
     struct together *created = allocator->allocate(allocator->user, size, _Alignof(struct together));
     if (!created) {
         return explain(message, message_size, MOTE_ERROR_MEMORY, "out of memory: no room for a context of %d threads",
@@ -111,11 +111,12 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     }
     memset(created, 0, sizeof *created); /* the scratch stays untouched: pages that nobody uses cost nothing */
     created->context.scratch = created->scratch;
-    created->context.scratch_bytes = sizeof(mote_scratch);
+    created->context.scratch_bytes = sizeof(mote_gemm_scratch);
     mote_kernels_select(&created->kernels, level);
     created->context.threads = threads;
     created->context.process = (long)getpid();
     created->context.cpu = level;
+    created->context.level2_bytes = mote_cpu_cache_bytes(2) ? mote_cpu_cache_bytes(2) : LEVEL2_USUAL;
     created->context.allocator = *allocator;
     created->context.kernels = &created->kernels;
     *context = &created->context;
@@ -126,6 +127,7 @@ void mote_context_destroy(mote_context *context)
 {
     if (context) {
         mote_allocator allocator = context->allocator;
+        mote_release(context, context->workspace);
         allocator.release(allocator.user, context);
     }
 }

@@ -2,7 +2,12 @@
 #include "kernels/kernels.h"
 
 /* a kernel's isa names its level; the lower-case spelling is the one in the kernel's name */
-enum { LEVEL_c = MOTE_CPU_C, LEVEL_avx2 = MOTE_CPU_AVX2, LEVEL_avx512 = MOTE_CPU_AVX512 };
+enum {
+    LEVEL_c = MOTE_CPU_C,
+    LEVEL_avx2 = MOTE_CPU_AVX2,
+    LEVEL_avx512 = MOTE_CPU_AVX512,
+    LEVEL_avx512vnni = MOTE_CPU_AVX512VNNI
+};
 
 void mote_kernels_select(mote_kernels *kernels, mote_cpu_level level)
 {

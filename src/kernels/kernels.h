@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "kernels/convert/convert.h"
+#include "kernels/gemm/kernel.h"
 #include "kernels/quantize/kernel.h"
 #include "kernels/random/random.h"
 
@@ -21,6 +22,12 @@ typedef struct mote_kernels {
     mote_dequantize_columns_fn *dequantize_columns;
     mote_narrow_fn *narrow;
     mote_widen_fn *widen;
+    mote_gemm_tile_fn *gemm_tile;
+    mote_gemm_expand_row_fn *gemm_expand_row;
+    mote_gemm_pack_panel_fn *gemm_pack_panel;
+    mote_gemm_expand_panel_fn *gemm_expand_panel;
+    mote_gemm_expand_scales_fn *gemm_expand_scales;
+    mote_gemm_finish_fn *gemm_finish;
 } mote_kernels;
 
 /* Fills the table with the best kernels of this level and below. */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/gemm/product.h"
 #include "kernels/kernels.h"
 
 /* The kernel under test. */
@@ -49,5 +50,8 @@ check_function check_quantize_rows, time_quantize_rows, check_quantize_columns, 
 check_function check_column_maxima, time_column_maxima;
 check_function check_dequantize_rows, time_dequantize_rows, check_dequantize_columns, time_dequantize_columns;
 check_function check_largest_magnitude, time_largest_magnitude;
+check_function check_gemm_tile, time_gemm_tile, check_gemm_expand_row, time_gemm_expand_row;
+check_function check_gemm_pack_panel, time_gemm_pack_panel, check_gemm_expand_panel, time_gemm_expand_panel;
+check_function check_gemm_expand_scales, time_gemm_expand_scales, check_gemm_finish, time_gemm_finish;
 
 #endif

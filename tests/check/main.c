@@ -38,6 +38,12 @@ static const struct {
     SLOT(dequantize_columns),
     SLOT(largest_magnitude),
     SLOT(column_maxima),
+    SLOT(gemm_tile),
+    SLOT(gemm_expand_row),
+    SLOT(gemm_pack_panel),
+    SLOT(gemm_expand_panel),
+    SLOT(gemm_expand_scales),
+    SLOT(gemm_finish),
 #undef SLOT
 };
 

@@ -6,24 +6,44 @@
 #include <emmintrin.h>
 #endif
 
+mote_status mote_options_check(mote_context *context, mote_format format, const mote_quantize_options *options)
+{
+    if (!mote_rounding_name(options->rounding) || !mote_scale_rule_name(options->scale_rule)) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "unknown rounding %d or scale rule %d", (int)options->rounding,
+                         (int)options->scale_rule);
+    }
+    if (format == MOTE_NVFP4 && options->scale_rule != MOTE_SCALE_FLOOR) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT,
+                         "scale rule %s: nvfp4 scales are E4M3 numbers by their own rule; leave it at floor",
+                         mote_scale_rule_name(options->scale_rule));
+    }
+    return MOTE_OK;
+}
+
+mote_block_spec mote_block_spec_of(mote_format format, const mote_quantize_options *options, float tensor_scale)
+{
+    mote_block_spec spec = {.element = mote_element_get(format),
+                            .block = mote_format_get(format)->block_length,
+                            .rounding = options->rounding,
+                            .tensor_scale = tensor_scale,
+                            .encode_scale = 1};
+    if (spec.element) {
+        spec.increment = mote_scale_increment(spec.element, options->scale_rule);
+    }
+    return spec;
+}
+
 mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
                              mote_open_tensor *open)
 {
     static const mote_quantize_options defaults = {MOTE_NEAREST_EVEN, MOTE_SCALE_FLOOR, 0};
     *open = (mote_open_tensor){.tensor = tensor, .options = options ? options : &defaults};
     mote_status status = mote_layout_resolve(context, &tensor->layout, &open->layout);
+    if (status == MOTE_OK) {
+        status = mote_options_check(context, tensor->layout.format, open->options);
+    }
     if (status != MOTE_OK) {
         return status;
-    }
-    options = open->options;
-    if (!mote_rounding_name(options->rounding) || !mote_scale_rule_name(options->scale_rule)) {
-        return mote_fail(context, MOTE_ERROR_ARGUMENT, "unknown rounding %d or scale rule %d", (int)options->rounding,
-                         (int)options->scale_rule);
-    }
-    if (tensor->layout.format == MOTE_NVFP4 && options->scale_rule != MOTE_SCALE_FLOOR) {
-        return mote_fail(context, MOTE_ERROR_ARGUMENT,
-                         "scale rule %s: nvfp4 scales are E4M3 numbers by their own rule; leave it at floor",
-                         mote_scale_rule_name(options->scale_rule));
     }
     if (tensor->layout.format == MOTE_Q8_0 && open->layout.axis != open->layout.rank - 1) {
         return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "q8_0 blocks run along the last axis only");
@@ -32,15 +52,7 @@ mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, c
     if ((sizes->element_bytes && !tensor->elements) || (sizes->scale_bytes && !tensor->scales)) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "a plane of the tensor is NULL");
     }
-    const mote_element *element = mote_element_get(tensor->layout.format);
-    open->spec = (mote_block_spec){.element = element,
-                                   .block = open->layout.traits->block_length,
-                                   .rounding = options->rounding,
-                                   .tensor_scale = tensor->tensor_scale,
-                                   .encode_scale = 1};
-    if (element) {
-        open->spec.increment = mote_scale_increment(element, options->scale_rule);
-    }
+    open->spec = mote_block_spec_of(tensor->layout.format, open->options, tensor->tensor_scale);
     return MOTE_OK;
 }
 
@@ -99,9 +111,10 @@ typedef struct place {
     uint64_t position; /* row-major, for random numbers */
 } place;
 
-static place locate(const mote_resolved_layout *layout, const mote_box *box, const mote_strided *x, const size_t *index)
+static place locate(const mote_open_tensor *open, const mote_box *box, const mote_strided *x, const size_t *index)
 {
-    place p = {0, 0, 0};
+    const mote_resolved_layout *layout = &open->layout;
+    place p = {0, 0, open->position};
     for (int d = 0; d < layout->rank; d++) {
         size_t at = box->origin[d] + index[d];
         p.offset += x->stride[d] * (ptrdiff_t)index[d];
@@ -147,7 +160,7 @@ static void quantize_lines(const mote_kernels *kernels, const mote_open_tensor *
     size_t index[MOTE_MAXIMUM_RANK] = {0};
     ptrdiff_t stride = x->stride[axis];
     do {
-        place p = locate(layout, box, x, index);
+        place p = locate(open, box, x, index);
         for (size_t at = 0; at < box->extent[axis]; at += MOTE_SEGMENT) {
             size_t count = mote_size_min(MOTE_SEGMENT, box->extent[axis] - at);
             size_t block = (box->origin[axis] + at) / (size_t)open->spec.block;
@@ -285,7 +298,7 @@ static void walk_stripes(const mote_kernels *kernels, const mote_open_tensor *op
 {
     size_t index[MOTE_MAXIMUM_RANK] = {0};
     do {
-        place p = locate(&open->layout, box, array, index);
+        place p = locate(open, box, array, index);
         for (size_t c = 0; c < box->extent[lanes]; c += MOTE_PANEL_COLUMNS) {
             work(kernels, open, box, array, scratch, &p, c, mote_size_min(MOTE_PANEL_COLUMNS, box->extent[lanes] - c));
         }
@@ -318,7 +331,7 @@ static void dequantize_lines(const mote_kernels *kernels, const mote_open_tensor
     size_t index[MOTE_MAXIMUM_RANK] = {0};
     ptrdiff_t stride = y->stride[axis];
     do {
-        place p = locate(layout, box, y, index);
+        place p = locate(open, box, y, index);
         for (size_t at = 0; at < box->extent[axis]; at += MOTE_SEGMENT) {
             size_t count = mote_size_min(MOTE_SEGMENT, box->extent[axis] - at);
             size_t block = (box->origin[axis] + at) / (size_t)open->spec.block;

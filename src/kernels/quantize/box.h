@@ -26,6 +26,7 @@ typedef struct mote_open_tensor {
     mote_resolved_layout layout;
     mote_block_spec spec;
     const mote_quantize_options *options;
+    uint64_t position; /* of the first value, where this is a part of a larger tensor: for random numbers */
 } mote_open_tensor;
 
 /* What a box needs to work on, so that nothing is allocated (about 120 KiB on the stack): a segment of a line, or,
@@ -54,6 +55,15 @@ typedef struct mote_scratch {
 /* Checks tensor and options and fills open. options NULL: defaults. */
 mote_status mote_tensor_open(mote_context *context, const mote_tensor *tensor, const mote_quantize_options *options,
                              mote_open_tensor *open);
+
+/* What kernels must know of a block or 16-bit format under these options. */
+mote_block_spec mote_block_spec_of(mote_format format, const mote_quantize_options *options, float tensor_scale);
+
+/* Checks rounding and scale rule for a format. */
+mote_status mote_options_check(mote_context *context, mote_format format, const mote_quantize_options *options);
+
+/* Finds the largest finite magnitude of x and sets the scales of open->spec for nvfp4. */
+void mote_nvfp4_measure(const mote_context *context, mote_open_tensor *open, const float *x, const ptrdiff_t *strides);
 
 /* Sets spec's scales for nvfp4 from the bits of the largest finite magnitude, in the default floating-point
  * environment. */

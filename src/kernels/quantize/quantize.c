@@ -89,12 +89,19 @@ void mote_nvfp4_open(const mote_context *context, uint32_t largest, mote_block_s
     mote_parallel_for(context, 1, scales_task, &j);
 }
 
-static void run(mote_context *context, job *j, mote_task *task)
+static void run(const mote_context *context, job *j, mote_task *task)
 {
     const mote_open_tensor *open = j->open;
     int axis = open->spec.block > 1 ? open->layout.axis : -1;
     j->cut = mote_cut_choose(&open->layout, axis, -1, (size_t)open->spec.block, context->threads);
     mote_parallel_for(context, j->cut.pieces, task, j);
+}
+
+void mote_nvfp4_measure(const mote_context *context, mote_open_tensor *open, const float *x, const ptrdiff_t *strides)
+{
+    job j = {.kernels = context->kernels, .open = open, .array = x, .strides = strides};
+    run(context, &j, largest_task);
+    mote_nvfp4_open(context, atomic_load(&j.largest), &open->spec);
 }
 
 mote_status mote_quantize(mote_context *context, const float *x, const ptrdiff_t *strides,
@@ -118,8 +125,7 @@ mote_status mote_quantize(mote_context *context, const float *x, const ptrdiff_t
         return MOTE_OK;
     }
     if (tensor->layout.format == MOTE_NVFP4) {
-        run(context, &j, largest_task);
-        mote_nvfp4_open(context, atomic_load(&j.largest), &open.spec);
+        mote_nvfp4_measure(context, &open, x, strides);
         tensor->tensor_scale = open.spec.tensor_scale;
     }
     run(context, &j, quantize_task);

@@ -1,5 +1,5 @@
 /* The vector kernels for avx2. */
-#include "kernels/quantize/vector_avx2.h"
+#include "kernels/vector/vector_avx2.h"
 
 #include "kernels/quantize/quantize_body.h"
 

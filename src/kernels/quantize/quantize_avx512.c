@@ -1,5 +1,5 @@
 /* The vector kernels for avx512. */
-#include "kernels/quantize/vector_avx512.h"
+#include "kernels/vector/vector_avx512.h"
 
 #include "kernels/quantize/quantize_body.h"
 

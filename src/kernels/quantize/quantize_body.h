@@ -10,8 +10,7 @@
  * - In the column kernel a lane is a column: maxima and scales need no shuffle at all, and codes are shifted
  *   into 32-bit words that are transposed four by four on their way out. */
 #include "kernels/kernels.h"
-
-#define INLINE static inline __attribute__((always_inline))
+#include "kernels/vector/decode.h"
 
 /* Values that are fetched ahead of their use. A batch is read once for its maxima and once more, from the L1
  * cache, for its codes; without this the memory would idle during the second pass. Decoding reads little, but between
@@ -89,37 +88,6 @@ INLINE vint encode(const lanes_element *e, mote_rounding rounding, vfloat x, vfl
         return vi_and(vi_sub(vi_xor(code, negative), negative), vi_set(0xFF));
     }
     return vi_or(code, vi_shl(vi_shr(scaled, 31), e->bits - 1));
-}
-
-/* Values of codes. Subnormal elements get an implied one like the others, which is then subtracted. */
-INLINE vfloat decode(const mote_element *element, int bits, int twos_complement, vint code)
-{
-    if (twos_complement) {
-        vint wide = vi_sub(vi_xor(code, vi_set(0x80)), vi_set(0x80));
-        return vf_mul(vf_from_int(wide), vf_set(0x1p-6f));
-    }
-    if (bits == 4) {
-        return vf_decode_e2m1(code);
-    }
-    int m = element->mantissa_bits;
-    uint32_t first = (uint32_t)(element->minimum_exponent + MOTE_FP32_BIAS) << MOTE_FP32_MANTISSA_BITS;
-    vint one = vi_set(1u << m);
-    vint magnitude = vi_and(code, vi_set((1u << (bits - 1)) - 1));
-    vint sign = vi_shl(vi_shr(code, bits - 1), 31);
-    vint up = vi_if_less(magnitude, one, vi_set(MOTE_FP32_IMPLIED_ONE));
-    vint down = vi_if_less(magnitude, one, vi_set(first));
-    vint shifted = vi_shl(magnitude, MOTE_FP32_MANTISSA_BITS - m);
-    vint base = vi_set(first - MOTE_FP32_IMPLIED_ONE);
-    vfloat value = vf_sub(vi_float(vi_add(vi_add(shifted, base), up)), vi_float(down));
-    vint result = vi_or(vf_bits(value), sign);
-    if (element->infinity) {
-        vint infinite = vi_or(vi_set(MOTE_FP32_INFINITY), sign);
-        result = vi_select_less(magnitude, vi_set(element->infinity), result, infinite);
-    }
-    if (element->nan) {
-        result = vi_select_less(magnitude, vi_set(element->nan), result, vi_set(MOTE_FP32_NAN));
-    }
-    return vi_float(result);
 }
 
 /* E8M0 scales of LANES blocks and the factors for their elements; NaN blocks get factor 0. */

@@ -1,6 +1,6 @@
 /* Eight lanes of AVX2, named as quantize_body.h wants them. */
-#ifndef MOTE_KERNELS_QUANTIZE_VECTOR_AVX2_H
-#define MOTE_KERNELS_QUANTIZE_VECTOR_AVX2_H
+#ifndef MOTE_KERNELS_VECTOR_VECTOR_AVX2_H
+#define MOTE_KERNELS_VECTOR_VECTOR_AVX2_H
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -187,6 +187,104 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
     d[1] = _mm256_unpackhi_epi64(a, e);
     d[2] = _mm256_unpacklo_epi64(b, f);
     d[3] = _mm256_unpackhi_epi64(b, f);
+}
+
+/* a * b + c, rounded once */
+static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }
+/* the same 32-bit word in every lane */
+static inline vint vi_broadcast(const void *p)
+{
+    int word;
+    memcpy(&word, p, sizeof word);
+    return _mm256_set1_epi32(word);
+}
+static inline vint vi_sar(vint a, int n) { return _mm256_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_set_bytes(int x) { return _mm256_set1_epi8((char)x); }
+static inline vint vi_set_words(int x) { return _mm256_set1_epi16((short)x); }
+static inline vint vi_shl_words(vint a, int n) { return _mm256_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_sar_words(vint a, int n) { return _mm256_sra_epi16(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_sub_bytes(vint a, vint b) { return _mm256_sub_epi8(a, b); }
+static inline vint vi_sub_words(vint a, vint b) { return _mm256_sub_epi16(a, b); }
+
+static inline vint vi_lookup_bytes(const int8_t *table, vint index)
+{
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), index);
+}
+/* bytes of x where bit (of 0 .. 7) of the byte of a is set, else those of y */
+static inline vint vi_select_bit(vint a, int bit, vint x, vint y)
+{
+    return _mm256_blendv_epi8(y, x, _mm256_sll_epi16(a, _mm_cvtsi32_si128(7 - bit)));
+}
+/* a table of 32 words: low and high bytes, and the two halves of the table, are looked up apart */
+static inline vint vi_lookup_words(const int16_t *table, vint index)
+{
+    int8_t low[32], high[32];
+    for (int i = 0; i < 32; i++) {
+        low[i] = (int8_t)(table[i] & 0xFF);
+        high[i] = (int8_t)(table[i] >> 8);
+    }
+    vint four = vi_and(index, vi_set_words(0xF));
+    vint both = vi_or(four, _mm256_slli_epi16(four, 8));
+    vint first = _mm256_blendv_epi8(vi_lookup_bytes(low, both), vi_lookup_bytes(high, both), vi_set_words(0xFF00));
+    vint second =
+        _mm256_blendv_epi8(vi_lookup_bytes(low + 16, both), vi_lookup_bytes(high + 16, both), vi_set_words(0xFF00));
+    vint bit = vi_set_words(0x10);
+    return _mm256_blendv_epi8(first, second, _mm256_cmpeq_epi16(vi_and(index, bit), bit));
+}
+static inline vint vi_words_of_half(vint a, int i)
+{
+    return _mm256_cvtepu8_epi16(i ? _mm256_extracti128_si256(a, 1) : _mm256_castsi256_si128(a));
+}
+/* in the low half */
+static inline __m128i vi_quarter(vint a, int i)
+{
+    __m128i half = i / 2 ? _mm256_extracti128_si256(a, 1) : _mm256_castsi256_si128(a);
+    return i % 2 ? _mm_unpackhi_epi64(half, half) : half;
+}
+static inline vint vi_lanes_of_quarter(vint a, int i) { return _mm256_cvtepu8_epi32(vi_quarter(a, i)); }
+static inline vint vi_lanes_of_words(const uint8_t *p)
+{
+    return _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+}
+static inline vint vi_lanes_of_triples(const uint8_t *p)
+{
+    /* bytes 0-11 of the first load, bytes 12-23 of the second */
+    const vint three = _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1, 4, 5, 6, -1, 7, 8, 9, -1,
+                                        10, 11, 12, -1, 13, 14, 15, -1);
+    __m128i first = _mm_loadu_si128((const __m128i *)p), second = _mm_loadu_si128((const __m128i *)(p + 8));
+    return _mm256_shuffle_epi8(_mm256_set_m128i(second, first), three);
+}
+static inline vfloat vf_from_e4m3(vint a, int i)
+{
+    __m128i words = _mm_slli_epi16(_mm_cvtepi8_epi16(vi_quarter(a, i)), 7);
+    return _mm256_cvtph_ps(_mm_and_si128(words, _mm_set1_epi16((short)0xBFFF)));
+}
+static inline vfloat vf_from_e5m2(vint a, int i)
+{
+    return _mm256_cvtph_ps(_mm_slli_epi16(_mm_cvtepu8_epi16(vi_quarter(a, i)), 8));
+}
+static inline vfloat vf_from_half(vint a)
+{
+    vint words = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, a), 0x08);
+    return _mm256_cvtph_ps(_mm256_castsi256_si128(words));
+}
+static inline vint vi_by_byte(vint a)
+{
+    const vint within =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    const vint across = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    return _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(a, within), across);
+}
+static inline void vi_sum_bytes(vint a, int part, int32_t *sums)
+{
+    vint eights = _mm256_sad_epu8(vi_xor(a, vi_set_bytes(0x80)), vi_zero()); /* sum + 8 * 128 */
+    vint parts = _mm256_add_epi64(eights, _mm256_shuffle_epi32(eights, 0x4E));
+    int32_t low = _mm_cvtsi128_si32(_mm256_castsi256_si128(parts));
+    int32_t high = _mm_cvtsi128_si32(_mm256_extracti128_si256(parts, 1));
+    sums[0] = (part == 32 ? low + high : low) - 128 * part;
+    if (part == 16) {
+        sums[1] = high - 128 * part;
+    }
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Sixteen lanes of AVX-512 (F, BW, DQ, VL), named as quantize_body.h wants them. */
-#ifndef MOTE_KERNELS_QUANTIZE_VECTOR_AVX512_H
-#define MOTE_KERNELS_QUANTIZE_VECTOR_AVX512_H
+#ifndef MOTE_KERNELS_VECTOR_VECTOR_AVX512_H
+#define MOTE_KERNELS_VECTOR_VECTOR_AVX512_H
 
 #include <immintrin.h>
 #include <stdint.h>
@@ -202,6 +202,99 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
     d[1] = _mm512_unpackhi_epi64(a, e);
     d[2] = _mm512_unpacklo_epi64(b, f);
     d[3] = _mm512_unpackhi_epi64(b, f);
+}
+
+/* a * b + c, rounded once */
+static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(a, b, c); }
+/* the same 32-bit word in every lane */
+static inline vint vi_broadcast(const void *p)
+{
+    int word;
+    memcpy(&word, p, sizeof word);
+    return _mm512_set1_epi32(word);
+}
+static inline vint vi_sar(vint a, int n) { return _mm512_sra_epi32(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_set_bytes(int x) { return _mm512_set1_epi8((char)x); }
+static inline vint vi_set_words(int x) { return _mm512_set1_epi16((short)x); }
+static inline vint vi_shl_words(vint a, int n) { return _mm512_sll_epi16(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_sar_words(vint a, int n) { return _mm512_sra_epi16(a, _mm_cvtsi32_si128(n)); }
+static inline vint vi_sub_bytes(vint a, vint b) { return _mm512_sub_epi8(a, b); }
+static inline vint vi_sub_words(vint a, vint b) { return _mm512_sub_epi16(a, b); }
+
+/* a 16-byte table, looked up with the low four bits of each byte whose top bit is clear */
+static inline vint vi_lookup_bytes(const int8_t *table, vint index)
+{
+    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)table)), index);
+}
+/* a table of 32 words, looked up with the low five bits of each word */
+static inline vint vi_lookup_words(const int16_t *table, vint index)
+{
+    return _mm512_permutexvar_epi16(index, _mm512_loadu_si512(table));
+}
+/* bytes of x where bit (of 0 .. 7) of the byte of a is set, else those of y */
+static inline vint vi_select_bit(vint a, int bit, vint x, vint y)
+{
+    return _mm512_mask_mov_epi8(y, _mm512_test_epi8_mask(a, vi_set_bytes(1 << bit)), x);
+}
+/* half i of the bytes of a to words; LANES bytes of it, from byte LANES * i on, to lanes */
+static inline vint vi_words_of_half(vint a, int i)
+{
+    return _mm512_cvtepu8_epi16(i ? _mm512_extracti64x4_epi64(a, 1) : _mm512_castsi512_si256(a));
+}
+static inline __m128i vi_quarter(vint a, int i)
+{
+    switch (i) {
+    case 0: return _mm512_castsi512_si128(a);
+    case 1: return _mm512_extracti32x4_epi32(a, 1);
+    case 2: return _mm512_extracti32x4_epi32(a, 2);
+    default: return _mm512_extracti32x4_epi32(a, 3);
+    }
+}
+static inline vint vi_lanes_of_quarter(vint a, int i) { return _mm512_cvtepu8_epi32(vi_quarter(a, i)); }
+/* 16-bit words in memory to lanes */
+static inline vint vi_lanes_of_words(const uint8_t *p)
+{
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p));
+}
+/* three bytes of memory to each lane; reads 3 * LANES bytes */
+static inline vint vi_lanes_of_triples(const uint8_t *p)
+{
+    const vint twelve = _mm512_setr_epi32(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0);
+    const vint three = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1));
+    vint bytes = _mm512_maskz_loadu_epi8((UINT64_C(1) << 48) - 1, p);
+    return _mm512_shuffle_epi8(_mm512_permutexvar_epi32(twelve, bytes), three);
+}
+/* LANES e4m3 or e5m2 codes, from byte LANES * i on, by way of FP16, which holds both exactly; e4m3 comes out 2^-8 times
+ * its value, its NaN as 1.875 */
+static inline vfloat vf_from_e4m3(vint a, int i)
+{
+    __m256i words = _mm256_slli_epi16(_mm256_cvtepi8_epi16(vi_quarter(a, i)), 7);
+    return _mm512_cvtph_ps(_mm256_and_si256(words, _mm256_set1_epi16((short)0xBFFF)));
+}
+static inline vfloat vf_from_e5m2(vint a, int i)
+{
+    return _mm512_cvtph_ps(_mm256_slli_epi16(_mm256_cvtepu8_epi16(vi_quarter(a, i)), 8));
+}
+/* FP16 codes in the low half of each lane */
+static inline vfloat vf_from_half(vint a) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(a)); }
+/* byte q of every lane to bytes LANES * q and on */
+static inline vint vi_by_byte(vint a)
+{
+    const vint within = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    const vint across = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(across, _mm512_shuffle_epi8(a, within));
+}
+/* sums of the signed bytes of every part (16 or 32 of them) of a, in order */
+static inline void vi_sum_bytes(vint a, int part, int32_t *sums)
+{
+    vint eights = _mm512_sad_epu8(_mm512_xor_si512(a, vi_set_bytes(0x80)), vi_zero()); /* sum + 8 * 128 */
+    vint parts = _mm512_add_epi64(eights, _mm512_shuffle_epi32(eights, 0x4E));
+    if (part == 32) {
+        parts = _mm512_add_epi64(parts, _mm512_permutex_epi64(parts, 0x4E));
+    }
+    for (int i = 0; i < 64 / part; i++) {
+        sums[i] = _mm_cvtsi128_si32(vi_quarter(parts, i * part / 16)) - 128 * part;
+    }
 }
 
 #endif

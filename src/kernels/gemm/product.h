@@ -1,0 +1,83 @@
+/* One product of two matrices, from sources or packed panels. */
+#ifndef MOTE_KERNELS_GEMM_PRODUCT_H
+#define MOTE_KERNELS_GEMM_PRODUCT_H
+
+#include "kernels/gemm/source.h"
+
+/* Columns packed for products: codes in panels as expand_body.h arranges them, scales beside them.
+ *
+ *   codes   [panel][block of 32][line]: 64 bytes times the bits of an element a block
+ *   scales  [panel][scale block][column]: a byte each. Blocks of zeros carry the panel's largest scale instead of their
+ *           own, so that their exponents cannot leave FP32's range
+ *   ranges  [panel][segment]: smallest and largest scale byte of the MX formats; 255 if one is a NaN
+ */
+typedef struct mote_gemm_packed {
+    mote_format format;
+    const mote_element *element;
+    size_t columns, length; /* length: of the reduction dimension */
+    size_t panels, blocks;  /* blocks: of 32 */
+    float tensor_scale;
+    uint8_t *codes, *scales, *ranges;
+} mote_gemm_packed;
+
+static inline size_t mote_gemm_panel_codes(const mote_gemm_packed *p)
+{
+    return p->blocks * MOTE_GEMM_LINE * (p->element ? (size_t)p->element->bits : 32);
+}
+
+/* Scale bytes of a panel: 0 for formats without blocks. */
+static inline size_t mote_gemm_panel_scales(const mote_gemm_packed *p)
+{
+    int block = mote_format_get(p->format)->block_length;
+    return block == 1 ? 0 : p->blocks * MOTE_GEMM_PANEL * (size_t)(MOTE_MX_BLOCK / block);
+}
+
+/* Describes columns x length values of a format as panels in memory; memory NULL: only counts the bytes. */
+size_t mote_gemm_packed_place(mote_format format, size_t columns, size_t length, uint8_t *memory,
+                              mote_gemm_packed *packed);
+
+/* Packs lines first .. first + count - 1 of a source, values begin .. begin + length - 1, to panels; first is a multiple
+ * of the panel. packed has been placed for these. */
+typedef struct mote_gemm_worker mote_gemm_worker;
+void mote_gemm_pack(const mote_gemm_worker *worker, const mote_gemm_source *source, size_t first, size_t begin,
+                    mote_gemm_packed *packed);
+
+/* True if the codes of a block of 32 are zero but for their signs. */
+bool mote_gemm_block_is_zero(const mote_element *element, const uint8_t *block);
+
+/* Who does the work: the context's threads, or, inside a parallel task, the calling one with its own areas. */
+struct mote_gemm_worker {
+    const mote_context *context;
+    const mote_kernels *kernels;
+    void *scratch;      /* NULL: all threads */
+    uint8_t *workspace; /* mote_gemm_workspace() bytes */
+};
+void mote_gemm_run(const mote_gemm_worker *worker, size_t count, void (*task)(void *, size_t, void *), void *argument);
+
+/* A thread's areas: a context is created with one for each thread. */
+typedef struct mote_gemm_scratch {
+    mote_gemm_line_scratch line;
+    _Alignas(64) uint8_t panels[2 * MOTE_GEMM_SEGMENT * MOTE_GEMM_LINE];
+    int32_t scales[2 * MOTE_GEMM_PANEL * MOTE_GEMM_SEGMENT / MOTE_NVFP4_BLOCK];
+    float sums[2 * MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+} mote_gemm_scratch;
+
+/* Kind of arithmetic for a pair of formats on a level; MOTE_GEMM_KIND_COUNT if they do not go together. */
+mote_gemm_kind mote_gemm_choose(mote_cpu_level level, mote_format a, mote_format b);
+
+/* y[m][n] = sum over k of a[m][k] b[n][k]. b is a source or packed. bias: one a column, or NULL. */
+typedef struct mote_gemm_product {
+    mote_gemm_source a;
+    const mote_gemm_source *b;
+    const mote_gemm_packed *packed;
+    const float *bias;
+    bool accumulate;
+    float *y;
+    ptrdiff_t stride; /* floats from row to row of y */
+} mote_gemm_product;
+
+/* Bytes of workspace for a product; bounded whatever its size. */
+size_t mote_gemm_workspace(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *product);
+void mote_gemm_multiply(const mote_gemm_worker *worker, mote_gemm_kind kind, const mote_gemm_product *product);
+
+#endif

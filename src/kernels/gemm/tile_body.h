@@ -1,0 +1,204 @@
+/* The tile, written once over vector_<isa>.h and compiled for each instruction set, kind and height.
+ *
+ * Where the speed comes from: the sums of a block and the sums over blocks both stay in registers (6 x 2 vectors each
+ * of 32 with AVX-512); a step is two loads of columns, six broadcasts of rows and twelve dot products; a block ends with
+ * a conversion, an integer addition that multiplies two powers of two, and a multiply-add. */
+#include "kernels/kernels.h"
+#include "kernels/vector/decode.h"
+
+enum { VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES };
+
+/* Sums of one block in one vector of columns. Where there is no 8-bit dot product with 32-bit sums, INT8 takes only
+ * operands whose sums over a block fit 16 bits (mote_gemm_choose) and widens them at the end of it. */
+INLINE vint begin_block(mote_gemm_kind kind, const int32_t *correction)
+{
+    bool corrected = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV;
+    return corrected && HAVE_DOT8 ? vi_broadcast(correction) : vi_zero();
+}
+
+INLINE vint step(mote_gemm_kind kind, vint sum, vint column, vint row)
+{
+    if (kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV || kind == MOTE_GEMM_PLAIN) {
+        return vf_bits(vf_fma(vi_float(row), vi_float(column), vi_float(sum)));
+    }
+    sum = kind == MOTE_GEMM_INT16 ? vi_dot16(sum, column, row) : vi_dot8(sum, column, row);
+    if (!HAVE_DOT8) { /* two instructions: keep the compiler from computing all products first and spilling them */
+        __asm__ volatile("" : "+v"(sum));
+    }
+    return sum;
+}
+
+INLINE vfloat end_block(mote_gemm_kind kind, vint sum, const int32_t *correction)
+{
+    if (kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV) {
+        return vi_float(sum);
+    }
+    if ((kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) && !HAVE_DOT8) {
+        sum = vi_dot16(vi_broadcast(correction), sum, vi_set_words(1));
+    }
+    return vf_from_int(sum);
+}
+
+/* total + sum * scale_a * scale_b, rounded once. */
+INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat sum, const int32_t *scale_a, vint scale_b)
+{
+    vint a = vi_broadcast(scale_a);
+    if (kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV) {
+        return vf_fma(sum, vf_mul(vi_float(a), vi_float(scale_b)), total);
+    }
+    if (!careful) {
+        return vf_fma(sum, vi_float(vi_add(a, scale_b)), total);
+    }
+    /* the power in two halves, each a normal number: sum times the first is exact */
+    vint field_a = vi_sar(a, MOTE_FP32_MANTISSA_BITS), field_b = vi_sar(scale_b, MOTE_FP32_MANTISSA_BITS);
+    vint bias = vi_set(MOTE_FP32_BIAS), up = vi_set(1024); /* lets numbers with a sign be compared without */
+    vint exponent = vi_add(vi_sub(vi_add(field_a, field_b), bias), up);
+    exponent = vi_min(vi_max(exponent, vi_set(1024 + MOTE_GEMM_POWER_LOWEST)), vi_set(1024 + MOTE_GEMM_POWER_HIGHEST));
+    exponent = vi_sub(exponent, up);
+    vint half = vi_sar(exponent, 1);
+    vint first = vi_shl(vi_add(half, bias), MOTE_FP32_MANTISSA_BITS);
+    vint second = vi_shl(vi_add(vi_sub(exponent, half), bias), MOTE_FP32_MANTISSA_BITS);
+    vint below = vi_set(1024 + MOTE_GEMM_FIELD_NAN);
+    second = vi_select_less(vi_add(field_a, up), below, second, vi_set(MOTE_FP32_NAN));
+    second = vi_select_less(vi_add(field_b, up), below, second, vi_set(MOTE_FP32_NAN));
+    return vf_fma(vf_mul(sum, vi_float(first)), vi_float(second), total);
+}
+
+INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_t blocks, const mote_gemm_rows *a,
+                 const mote_gemm_columns *b, float *sums)
+{
+    const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV;
+    const int steps = (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8 : kind == MOTE_GEMM_INT16 ? 16 : 32) >> nv;
+    const uint8_t *values = a->values;
+    const uint8_t *columns[4];
+    const int32_t *scales[4];
+    vfloat total[MOTE_GEMM_ROWS][4];
+    for (int v = 0; v < vectors; v++) {
+        columns[v] = b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride +
+                     (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
+        scales[v] = b->scales + (size_t)(v / VECTORS_PER_PANEL) * b->scale_stride +
+                    (size_t)(v % VECTORS_PER_PANEL) * LANES;
+        for (int r = 0; r < rows; r++) {
+            total[r][v] = vf_load(sums + r * MOTE_GEMM_WIDTH + v * LANES);
+        }
+    }
+    for (size_t block = 0; block < blocks; block++) {
+        vint sum[MOTE_GEMM_ROWS][4];
+        for (int r = 0; r < rows; r++) {
+            for (int v = 0; v < vectors; v++) {
+                sum[r][v] = kind == MOTE_GEMM_PLAIN
+                                ? vf_bits(total[r][v])
+                                : begin_block(kind, a->corrections + (size_t)r * a->scale_stride + block);
+            }
+        }
+#pragma GCC unroll 32
+        for (int s = 0; s < steps; s++) {
+            vint column[4];
+            for (int v = 0; v < vectors; v++) {
+                column[v] = vi_load(columns[v] + (size_t)s * MOTE_GEMM_LINE);
+            }
+            for (int r = 0; r < rows; r++) {
+                vint row = vi_broadcast(values + (ptrdiff_t)r * a->stride + 4 * s);
+                for (int v = 0; v < vectors; v++) {
+                    sum[r][v] = step(kind, sum[r][v], column[v], row);
+                }
+            }
+        }
+        for (int r = 0; r < rows; r++) {
+            size_t at = (size_t)r * a->scale_stride + block;
+            for (int v = 0; v < vectors; v++) {
+                total[r][v] = kind == MOTE_GEMM_PLAIN
+                                  ? vi_float(sum[r][v])
+                                  : add_block(kind, careful, total[r][v],
+                                              end_block(kind, sum[r][v], a->corrections + at), a->scales + at,
+                                              vi_load(scales[v] + block * MOTE_GEMM_PANEL));
+            }
+        }
+        values += 4 * steps;
+        for (int v = 0; v < vectors; v++) {
+            columns[v] += (size_t)steps * MOTE_GEMM_LINE;
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            vf_store(sums + r * MOTE_GEMM_WIDTH + v * LANES, total[r][v]);
+        }
+    }
+}
+
+/* Every kind and height is compiled by itself. */
+#define TILE(kind, rows, vectors)                                                                                      \
+    static void tile_##kind##_##rows##_##vectors(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,   \
+                                                 float *sums)                                                          \
+    {                                                                                                                  \
+        tile(MOTE_GEMM_##kind, false, rows, vectors, blocks, a, b, sums);                                              \
+    }
+#define TILES(kind, vectors)                                                                                           \
+    TILE(kind, 1, vectors)                                                                                             \
+    TILE(kind, 2, vectors) TILE(kind, 3, vectors) TILE(kind, 4, vectors) TILE(kind, 5, vectors) TILE(kind, 6, vectors)
+#define ROW_OF(kind, vectors)                                                                                          \
+    {                                                                                                                  \
+        tile_##kind##_1_##vectors, tile_##kind##_2_##vectors, tile_##kind##_3_##vectors, tile_##kind##_4_##vectors,    \
+            tile_##kind##_5_##vectors, tile_##kind##_6_##vectors                                                       \
+    }
+#define FOR_VECTORS(vectors)                                                                                           \
+    TILES(INT8, vectors)                                                                                               \
+    TILES(INT16, vectors)                                                                                              \
+    TILES(FLOAT, vectors) TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
+#define TABLE_OF(vectors)                                                                                              \
+    {                                                                                                                  \
+        ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF(INT8_NV, vectors),               \
+            ROW_OF(FLOAT_NV, vectors), ROW_OF(PLAIN, vectors)                                                          \
+    }
+typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
+
+/* AVX-512 works on two panels of one vector together; AVX2 on one panel of two vectors at a time. */
+FOR_VECTORS(2)
+#if defined(__AVX512F__)
+FOR_VECTORS(1)
+#endif
+
+/* Scales out of the ordinary: one row and one vector at a time. */
+static void tile_carefully(mote_gemm_kind kind, size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,
+                           float *sums)
+{
+    switch (kind) {
+    case MOTE_GEMM_INT8: tile(MOTE_GEMM_INT8, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
+    case MOTE_GEMM_INT16: tile(MOTE_GEMM_INT16, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
+    default: tile(MOTE_GEMM_FLOAT, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
+    }
+}
+
+INLINE mote_gemm_columns second_panel(const mote_gemm_columns *b)
+{
+    return (mote_gemm_columns){b->values + b->stride, b->stride, b->scales + b->scale_stride, b->scale_stride};
+}
+
+INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
+                      const mote_gemm_columns *b, float *sums)
+{
+    mote_gemm_columns second = second_panel(b);
+    bool powers = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT16 || kind == MOTE_GEMM_FLOAT;
+    if (careful && powers) {
+        for (int r = 0; r < rows; r++) {
+            mote_gemm_rows row = {a->values + r * (ptrdiff_t)a->stride, a->stride,
+                                  a->scales + (size_t)r * a->scale_stride,
+                                  a->corrections + (size_t)r * a->scale_stride, a->scale_stride};
+            tile_carefully(kind, blocks, &row, b, sums + r * MOTE_GEMM_WIDTH);
+            if (panels == 2) {
+                tile_carefully(kind, blocks, &row, &second, sums + r * MOTE_GEMM_WIDTH + MOTE_GEMM_PANEL);
+            }
+        }
+        return;
+    }
+    static tile_function *const two[MOTE_GEMM_KIND_COUNT][MOTE_GEMM_ROWS] = TABLE_OF(2);
+#if defined(__AVX512F__)
+    static tile_function *const one[MOTE_GEMM_KIND_COUNT][MOTE_GEMM_ROWS] = TABLE_OF(1);
+    (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, sums);
+#else
+    two[kind][rows - 1](blocks, a, b, sums);
+    if (panels == 2) {
+        two[kind][rows - 1](blocks, a, &second, sums + MOTE_GEMM_PANEL);
+    }
+#endif
+}
