@@ -1,8 +1,8 @@
 /* Linear layers and convolutions under a policy, forward and backward.
  *
  * A policy names the number format of each operand of each product. As in the MX paper's training recipe, each product
- * quantizes both operands along its own reduction dimension, from FP32: weights are therefore quantized twice, along the
- * inputs for y = x W^T and along the outputs for dx = dy W.
+ * quantizes both operands along its own reduction dimension, from FP32: weights are therefore quantized twice, along
+ * the inputs for y = x W^T and along the outputs for dx = dy W.
  *
  * Sources: Rouhani et al., arXiv 2310.10537, section 4.2 and figure 2 (compute flow of training).
  */
@@ -17,13 +17,13 @@ extern "C" {
 
 /* Formats of the operands of a layer's three products, and how they are rounded. */
 typedef struct mote_policy {
-    mote_format forward_activation, forward_weight;   /* y = x W^T, reduced over the inputs */
-    mote_format backward_gradient, backward_weight;   /* dx = dy W, reduced over the outputs */
-    mote_format update_gradient, update_activation;   /* dW = dy^T x, reduced over the rows */
-    mote_rounding rounding;                           /* of weights and activations */
-    mote_rounding gradient_rounding;                  /* of output gradients */
-    mote_scale_rule scale_rule;                       /* of the MX formats */
-    uint64_t seed;                                    /* for stochastic rounding; change it every step */
+    mote_format forward_activation, forward_weight; /* y = x W^T, reduced over the inputs */
+    mote_format backward_gradient, backward_weight; /* dx = dy W, reduced over the outputs */
+    mote_format update_gradient, update_activation; /* dW = dy^T x, reduced over the rows */
+    mote_rounding rounding;                         /* of weights and activations */
+    mote_rounding gradient_rounding;                /* of output gradients */
+    mote_scale_rule scale_rule;                     /* of the MX formats */
+    uint64_t seed;                                  /* for stochastic rounding; change it every step */
 } mote_policy;
 
 /* Fills policy from a name: a format's name (that format everywhere), or
@@ -37,9 +37,9 @@ MOTE_API int mote_policy_find(const char *name, mote_policy *policy);
 /* The names that mote_policy_find knows, in order; NULL from the end on. */
 MOTE_API const char *mote_policy_name(int index);
 
-/* y [rows, outputs] = x [rows, inputs] w [outputs, inputs]^T (+ bias [outputs]). Arrays are FP32, row-major, with that many
- * floats from row to row (0: no gap). For weights that stay the same, pack them once: mote_pack, mote_matmul_packed.
- * Errors: as mote_matmul. */
+/* y [rows, outputs] = x [rows, inputs] w [outputs, inputs]^T (+ bias [outputs]). Arrays are FP32, row-major, with that
+ * many floats from row to row (0: no gap). For weights that stay the same, pack them once: mote_pack,
+ * mote_matmul_packed. Errors: as mote_matmul. */
 MOTE_API mote_status mote_linear(mote_context *context, const mote_policy *policy, size_t rows, size_t inputs,
                                  size_t outputs, const float *x, ptrdiff_t x_stride, const float *w, ptrdiff_t w_stride,
                                  const float *bias, float *y, ptrdiff_t y_stride);
@@ -68,13 +68,13 @@ MOTE_API mote_status mote_convolution_output(mote_context *context, const mote_c
                                              size_t *width);
 
 /* y [batch, out height, out width, filters] = x [batch, height, width, channels] * w [filters, kernel height, kernel
- * width, channels] (+ bias [filters]); all FP32, row-major, dense. A product over (kernel height, kernel width, channels),
- * in this order, whose left operand is never unfolded in memory. Errors: as mote_matmul. */
+ * width, channels] (+ bias [filters]); all FP32, row-major, dense. A product over (kernel height, kernel width,
+ * channels), in this order, whose left operand is never unfolded in memory. Errors: as mote_matmul. */
 MOTE_API mote_status mote_convolve(mote_context *context, const mote_policy *policy, const mote_convolution *shape,
                                    const float *x, const float *w, const float *bias, float *y);
 
-/* Gradients from dy, shaped as y; as mote_linear_backward. dx is a product over (kernel height, kernel width, filters), dw
- * one over (batch, out height, out width). */
+/* Gradients from dy, shaped as y; as mote_linear_backward. dx is a product over (kernel height, kernel width, filters),
+ * dw one over (batch, out height, out width). */
 MOTE_API mote_status mote_convolve_backward(mote_context *context, const mote_policy *policy,
                                             const mote_convolution *shape, const float *x, const float *w,
                                             const float *dy, int accumulate, float *dx, float *dw, float *db);

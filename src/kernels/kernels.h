@@ -27,6 +27,7 @@ typedef struct mote_kernels {
     mote_gemm_pack_panel_fn *gemm_pack_panel;
     mote_gemm_expand_panel_fn *gemm_expand_panel;
     mote_gemm_expand_scales_fn *gemm_expand_scales;
+    mote_gemm_few_fn *gemm_few;
     mote_gemm_finish_fn *gemm_finish;
 } mote_kernels;
 

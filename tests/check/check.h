@@ -53,5 +53,6 @@ check_function check_largest_magnitude, time_largest_magnitude;
 check_function check_gemm_tile, time_gemm_tile, check_gemm_expand_row, time_gemm_expand_row;
 check_function check_gemm_pack_panel, time_gemm_pack_panel, check_gemm_expand_panel, time_gemm_expand_panel;
 check_function check_gemm_expand_scales, time_gemm_expand_scales, check_gemm_finish, time_gemm_finish;
+check_function check_gemm_few, time_gemm_few;
 
 #endif

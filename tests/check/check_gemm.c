@@ -144,12 +144,11 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
     for (int r = 0; r < rows; r++) {
         for (int c = 0; c < MOTE_GEMM_WIDTH; c++) {
             int p = c / MOTE_GEMM_PANEL, lane = c % MOTE_GEMM_PANEL, at = r * MOTE_GEMM_WIDTH + c;
-            float expected = p < panels ? expected_sum(kind, blocks, values + (size_t)r * stride,
-                                                       columns + (size_t)p * panel + 4 * lane,
-                                                       row_scales + (size_t)r * blocks,
-                                                       column_scales + (size_t)p * blocks * MOTE_GEMM_PANEL + lane,
-                                                       before[at])
-                                        : before[at];
+            float expected = p < panels
+                                 ? expected_sum(kind, blocks, values + (size_t)r * stride,
+                                                columns + (size_t)p * panel + 4 * lane, row_scales + (size_t)r * blocks,
+                                                column_scales + (size_t)p * blocks * MOTE_GEMM_PANEL + lane, before[at])
+                                 : before[at];
             if (!same_float(sums[at], expected)) {
                 check_fail("kind %d%s, %d rows, %d panels, %zu blocks: row %d column %d: %a, expected %a", (int)kind,
                            careful ? " careful" : "", rows, panels, blocks, r, c, (double)sums[at], (double)expected);
@@ -368,6 +367,67 @@ void check_gemm_expand_panel(const check_kernel *kernel)
     }
 }
 
+/* Against expanding and multiplying in portable C, which the other checks hold to the definition. */
+void check_gemm_few(const check_kernel *kernel)
+{
+    bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
+    for (int i = 0; i < MOTE_GEMM_FLOAT_NV * FORMATS * MOTE_GEMM_ROWS * 2; i++) {
+        mote_gemm_kind kind = (mote_gemm_kind)(i % MOTE_GEMM_FLOAT_NV);
+        mote_format format = formats[i / MOTE_GEMM_FLOAT_NV % FORMATS];
+        int rows = 1 + i / MOTE_GEMM_FLOAT_NV / FORMATS % MOTE_GEMM_ROWS, panels = 1 + (int)check_below(2);
+        if (!holds(kind, format) || (narrow && kind == MOTE_GEMM_INT8 && format != MOTE_MXFP4_E2M1)) {
+            continue;
+        }
+        const mote_element *element = mote_element_get(format);
+        size_t blocks = 1 + check_below(9), parts = mote_gemm_is_nv(kind) ? 2 : 1, bits = (size_t)element->bits;
+        size_t row = blocks * mote_gemm_steps(kind) * 4, codes = blocks * bits * MOTE_GEMM_LINE;
+        size_t scales = blocks * parts * MOTE_GEMM_PANEL;
+        uint8_t *values = check_buffer(VALUES, (size_t)rows * row);
+        uint8_t *packed = check_buffer(COLUMNS, (size_t)panels * codes);
+        uint8_t *scale_bytes = check_buffer(COLUMN_SCALES, (size_t)panels * scales);
+        int32_t *row_scales = check_buffer(ROW_SCALES, (size_t)rows * blocks * parts * 4);
+        int32_t *corrections = check_buffer(CORRECTIONS, (size_t)rows * blocks * parts * 4);
+        float *sums = check_buffer(SUMS, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4);
+        float expected[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+        uint8_t lines[MOTE_GEMM_PANEL * 9 * MOTE_MX_BLOCK];
+        for (size_t at = 0; at < (size_t)rows * row; at += 4) {
+            uint32_t word = random_word(kind, false, narrow);
+            memcpy(values + at, &word, 4);
+        }
+        for (int p = 0; p < panels; p++) {
+            for (size_t at = 0; at < MOTE_GEMM_PANEL * blocks * MOTE_MX_BLOCK; at++) {
+                put_code(lines, (int)bits, at, random_code(element));
+            }
+            mote_gemm_pack_panel__c(element, blocks * MOTE_MX_BLOCK, MOTE_GEMM_PANEL, lines,
+                                    blocks * MOTE_MX_BLOCK * bits / 8, packed + (size_t)p * codes);
+        }
+        for (size_t at = 0; at < (size_t)panels * scales; at++) {
+            scale_bytes[at] = (uint8_t)(parts == 2 ? check_below(0x7F) : 100 + check_below(50));
+        }
+        for (size_t at = 0; at < (size_t)rows * blocks * parts; at++) {
+            row_scales[at] = parts == 2 ? random_scale(kind, false, 0) : (int32_t)(20 + check_below(24)) * (1 << 23);
+            corrections[at] = (int32_t)check_below(2000) * (narrow ? 1 : 100);
+        }
+        memset(sums, 0, sizeof expected);
+        memset(expected, 0, sizeof expected);
+        mote_gemm_rows a = {values, row, row_scales, corrections, blocks * parts};
+        mote_gemm_codes b = {packed, scale_bytes, codes, scales, -40};
+        ((mote_gemm_few_fn *)kernel->function)(kind, element, rows, panels, blocks, &a, &b, sums);
+        mote_gemm_few__c(kind, element, rows, panels, blocks, &a, &b, expected);
+        for (int at = 0; at < rows * MOTE_GEMM_WIDTH; at++) {
+            if (!same_float(sums[at], expected[at])) {
+                check_fail("kind %d, %s, %d rows, %d panels, %zu blocks: sum %d: %a, expected %a", (int)kind,
+                           mote_format_get(format)->name, rows, panels, blocks, at, (double)sums[at],
+                           (double)expected[at]);
+                return;
+            }
+        }
+        if (!check_intact(SUMS)) {
+            check_fail("bytes around the sums");
+        }
+    }
+}
+
 void check_gemm_expand_scales(const check_kernel *kernel)
 {
     for (size_t count = 0; count <= 4 * kernel->tile + 3; count++) {
@@ -403,7 +463,8 @@ void check_gemm_finish(const check_kernel *kernel)
             ptrdiff_t stride = (ptrdiff_t)(columns + check_below(5));
             float *sums = check_buffer(SUMS, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * sizeof *sums);
             float *bias = check_buffer(VALUES, columns * sizeof *bias);
-            float *y = check_buffer(COLUMNS, ((size_t)(rows - 1) * (size_t)stride + columns) * sizeof *y), before[256];
+            float *y = check_buffer(COLUMNS, ((size_t)(rows - 1) * (size_t)stride + columns) * sizeof *y),
+                  before[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
             float scale = i % 3 ? 1 : 0x1.8p-3f;
             check_values_of(i % CHECK_PATTERNS, sums, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH);
             check_values_of(i % CHECK_PATTERNS, bias, columns);
@@ -465,7 +526,8 @@ void time_gemm_tile(const check_kernel *kernel)
         int32_t *zeros = memset(check_buffer(ROW_SCALES, scales), 0, scales);
         t.a = (mote_gemm_rows){values, row, zeros, zeros, 2 * BLOCKS};
         t.b = (mote_gemm_columns){columns, panel, zeros, 2 * BLOCKS * MOTE_GEMM_PANEL};
-        t.sums = memset(check_buffer(SUMS, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4), 0, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4);
+        t.sums =
+            memset(check_buffer(SUMS, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4), 0, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4);
         check_time(names[kind], (size_t)2 * MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * BLOCKS * MOTE_MX_BLOCK, call_tile, &t);
     }
 }
@@ -520,6 +582,30 @@ void time_gemm_expand_scales(const check_kernel *kernel)
     timing t = {.kernel = kernel, .in = check_buffer(VALUES, BLOCKS * MOTE_GEMM_PANEL)};
     t.out = check_buffer(COLUMNS, BLOCKS * MOTE_GEMM_PANEL * 4);
     check_time("", BLOCKS * MOTE_GEMM_PANEL, call_expand_scales, &t);
+}
+
+static void call_few(void *argument)
+{
+    timing *t = argument;
+    mote_gemm_codes b = {t->in, t->out, 0, 0, -40};
+    ((mote_gemm_few_fn *)t->kernel->function)(t->kind, t->element, 1, 1, BLOCKS, &t->a, &b, t->sums);
+}
+
+void time_gemm_few(const check_kernel *kernel)
+{
+    bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
+    for (int f = 0; f < FORMATS; f++) {
+        timing t = {.kernel = kernel, .element = mote_element_get(formats[f])};
+        t.kind = mote_gemm_choose(narrow ? MOTE_CPU_AVX512 : MOTE_CPU_AVX512VNNI, formats[f], formats[f]);
+        size_t row = BLOCKS * MOTE_MX_BLOCK * 4, codes = BLOCKS * (size_t)t.element->bits * MOTE_GEMM_LINE;
+        size_t scales = 2 * BLOCKS * MOTE_GEMM_PANEL;
+        int32_t *zeros = memset(check_buffer(ROW_SCALES, 4 * scales), 0, 4 * scales);
+        t.a = (mote_gemm_rows){memset(check_buffer(VALUES, row), 0, row), row, zeros, zeros, 2 * BLOCKS};
+        t.in = memset(check_buffer(COLUMNS, codes), 0, codes);
+        t.out = memset(check_buffer(COLUMN_SCALES, scales), 0, scales);
+        t.sums = memset(check_buffer(SUMS, MOTE_GEMM_WIDTH * 4), 0, MOTE_GEMM_WIDTH * 4);
+        check_time(mote_format_get(formats[f])->name, codes, call_few, &t);
+    }
 }
 
 static void call_finish(void *argument)

@@ -44,6 +44,7 @@ static const struct {
     SLOT(gemm_expand_panel),
     SLOT(gemm_expand_scales),
     SLOT(gemm_finish),
+    SLOT(gemm_few),
 #undef SLOT
 };
 

@@ -32,9 +32,10 @@ mote_status mote_convolution_output(mote_context *context, const mote_convolutio
     *height = passed(s->height, s->padding_height, s->kernel_height, s->dilation_height, s->stride_height);
     *width = passed(s->width, s->padding_width, s->kernel_width, s->dilation_width, s->stride_width);
     if (!*height || !*width) {
-        return mote_fail(context, MOTE_ERROR_SHAPE,
-                         "convolution: the kernel, %zu by %zu, is larger than the padded image, %zu by %zu and %zu, %zu",
-                         s->kernel_height, s->kernel_width, s->height, s->width, s->padding_height, s->padding_width);
+        return mote_fail(
+            context, MOTE_ERROR_SHAPE,
+            "convolution: the kernel, %zu by %zu, is larger than the padded image, %zu by %zu and %zu, %zu",
+            s->kernel_height, s->kernel_width, s->height, s->width, s->padding_height, s->padding_width);
     }
     return MOTE_OK;
 }
@@ -61,11 +62,14 @@ static size_t run_length(size_t begin, size_t inner, size_t left) { return mote_
 static void gather_image(const mote_gemm_window *w, size_t line, size_t begin, size_t count, float *values)
 {
     const mote_convolution *s = w->shape;
-    size_t ox = line % w->out_width, oy = line / w->out_width % w->out_height, image = line / w->out_width / w->out_height;
+    size_t ox = line % w->out_width, oy = line / w->out_width % w->out_height,
+           image = line / w->out_width / w->out_height;
     for (size_t i = 0; i < count;) {
         size_t k = begin + i, length = run_length(k, s->channels, count - i), place = k / s->channels, x, y;
-        bool in_y = under(oy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height, s->height, &y);
-        bool in_x = under(ox, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, s->width, &x);
+        bool in_y =
+            under(oy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height, s->height, &y);
+        bool in_x =
+            under(ox, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, s->width, &x);
         if (in_x && in_y) {
             memcpy(values + i, w->values + ((image * s->height + y) * s->width + x) * s->channels + k % s->channels,
                    length * sizeof *values);
@@ -82,10 +86,13 @@ static void gather_gradient(const mote_gemm_window *w, size_t line, size_t begin
     size_t ix = line % s->width, iy = line / s->width % s->height, image = line / s->width / s->height;
     for (size_t i = 0; i < count;) {
         size_t k = begin + i, length = run_length(k, s->filters, count - i), place = k / s->filters, x, y;
-        bool in_y = over(iy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height, w->out_height, &y);
-        bool in_x = over(ix, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, w->out_width, &x);
+        bool in_y = over(iy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height,
+                         w->out_height, &y);
+        bool in_x =
+            over(ix, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, w->out_width, &x);
         if (in_x && in_y) {
-            memcpy(values + i, w->values + ((image * w->out_height + y) * w->out_width + x) * s->filters + k % s->filters,
+            memcpy(values + i,
+                   w->values + ((image * w->out_height + y) * w->out_width + x) * s->filters + k % s->filters,
                    length * sizeof *values);
         } else {
             memset(values + i, 0, length * sizeof *values);
@@ -109,7 +116,8 @@ static void gather_weights(const mote_gemm_window *w, size_t line, size_t begin,
 static void gather_positions(const mote_gemm_window *w, size_t line, size_t begin, size_t count, float *values)
 {
     const mote_convolution *s = w->shape;
-    size_t channel = line % s->channels, kx = line / s->channels % s->kernel_width, ky = line / s->channels / s->kernel_width;
+    size_t channel = line % s->channels, kx = line / s->channels % s->kernel_width,
+           ky = line / s->channels / s->kernel_width;
     for (size_t i = 0; i < count; i++) {
         size_t at = begin + i, ox = at % w->out_width, oy = at / w->out_width % w->out_height;
         size_t image = at / w->out_width / w->out_height, x, y;
@@ -210,7 +218,8 @@ mote_status mote_convolve(mote_context *context, const mote_policy *policy, cons
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "convolution: x, w or y is NULL");
     }
     mote_format fx = policy->forward_activation, fw = policy->forward_weight;
-    mote_quantize_options ox = mote_policy_options(policy, fx, false, 0), ow = mote_policy_options(policy, fw, false, 1);
+    mote_quantize_options ox = mote_policy_options(policy, fx, false, 0),
+                          ow = mote_policy_options(policy, fw, false, 1);
     mote_gemm_window window = {shape, n.out_height, n.out_width, x};
     mote_gemm_source a = source_of(context, fx, &ox, x, n.image, n.positions, n.patch);
     mote_gemm_source b = source_of(context, fw, &ow, w, n.weights, shape->filters, n.patch);
@@ -220,8 +229,8 @@ mote_status mote_convolve(mote_context *context, const mote_policy *policy, cons
 }
 
 mote_status mote_convolve_backward(mote_context *context, const mote_policy *policy, const mote_convolution *shape,
-                                   const float *x, const float *w, const float *dy, int accumulate, float *dx, float *dw,
-                                   float *db)
+                                   const float *x, const float *w, const float *dy, int accumulate, float *dx,
+                                   float *dw, float *db)
 {
     sizes n = {0};
     mote_status status = measure(context, shape, policy, &n);
@@ -236,9 +245,11 @@ mote_status mote_convolve_backward(mote_context *context, const mote_policy *pol
     of_x.values = x;
     if (dx) {
         mote_format fg = policy->backward_gradient, fw = policy->backward_weight;
-        mote_quantize_options og = mote_policy_options(policy, fg, true, 2), ow = mote_policy_options(policy, fw, false, 3);
+        mote_quantize_options og = mote_policy_options(policy, fg, true, 2),
+                              ow = mote_policy_options(policy, fw, false, 3);
         size_t length = n.places * shape->filters;
-        mote_gemm_source a = source_of(context, fg, &og, dy, n.result, shape->batch * shape->height * shape->width, length);
+        mote_gemm_source a =
+            source_of(context, fg, &og, dy, n.result, shape->batch * shape->height * shape->width, length);
         mote_gemm_source b = source_of(context, fw, &ow, w, n.weights, shape->channels, length);
         a.window = &of_dy;
         a.gather = gather_gradient;
@@ -248,7 +259,8 @@ mote_status mote_convolve_backward(mote_context *context, const mote_policy *pol
     }
     if (dw && status == MOTE_OK) {
         mote_format fg = policy->update_gradient, fx = policy->update_activation;
-        mote_quantize_options og = mote_policy_options(policy, fg, true, 4), ox = mote_policy_options(policy, fx, false, 5);
+        mote_quantize_options og = mote_policy_options(policy, fg, true, 4),
+                              ox = mote_policy_options(policy, fx, false, 5);
         mote_gemm_source a = source_of(context, fg, &og, dy, n.result, shape->filters, n.positions);
         mote_gemm_source b = source_of(context, fx, &ox, x, n.image, n.patch, n.positions);
         a.line_stride = 1;

@@ -9,16 +9,23 @@
 #include "kernels/kernels.h"
 #include "kernels/vector/decode.h"
 
+/* Sorts of codes that are compiled apart; the width is the number without its last digit. */
+enum { FOUR = 40, SIX = 60, INTEGER = 80, E4M3 = 81, E5M2 = 82 };
+#define WIDTH(code) ((code) / 10)
+
 enum { BLOCK_LINES = 8, HALVES = MOTE_GEMM_PANEL / LANES, CODES = 4 * LANES };
 
 /* Magnitudes of the elements as integers: their values times 2^mantissa_bits 2^-minimum_exponent. */
 static const int8_t e2m1_integers[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static const int8_t e2m1_columns[16] = {-128, -127, -126, -125, -124, -122, -120, -116,
+                                        -128, 127,  126,  125,  124,  122,  120,  116};
 static const int8_t e2m3_integers[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                          16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48, 52, 56, 60};
-static const int16_t e2m1_words[32] = {0, 1, 2, 3, 4, 6, 8, 12};
+/* indexed by the low five bits of a code: e2m1's sign is among them */
+static const int16_t e2m1_words[32] = {0, 1, 2, 3, 4, 6, 8, 12, 0, 1, 2, 3, 4, 6, 8, 12};
 static const int16_t e2m3_words[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
                                        16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 48, 52, 56, 60};
-static const int16_t e3m2_words[32] = {0,  1,  2,  3,  4,  5,  6,  7,  8,  10,  12,  14,  16,  20,  24,  28,
+static const int16_t e3m2_words[32] = {0,  1,  2,  3,  4,  5,  6,  7,   8,   10,  12,  14,  16,  20,  24,  28,
                                        32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448};
 
 /* Four codes in the low bits of each lane to a byte each. */
@@ -49,6 +56,12 @@ INLINE vint integers(int bits, vint code)
     return vi_select_bit(code, 5, vi_sub_bytes(vi_zero(), magnitude), magnitude);
 }
 
+/* The same with the offset of columns. */
+INLINE vint column_integers(int bits, vint code)
+{
+    return bits == 4 ? vi_lookup_bytes(e2m1_columns, code) : vi_xor(integers(bits, code), vi_set_bytes(0x80));
+}
+
 /* The same for codes in 16-bit words. */
 INLINE vint integer_words(const mote_element *element, int bits, vint code)
 {
@@ -56,18 +69,16 @@ INLINE vint integer_words(const mote_element *element, int bits, vint code)
         return vi_sar_words(vi_shl_words(code, 8), 8);
     }
     const int16_t *table = bits == 4 ? e2m1_words : element->mantissa_bits == 3 ? e2m3_words : e3m2_words;
-    vint magnitude = vi_lookup_words(table, vi_and(code, vi_set_words((1 << (bits - 1)) - 1)));
-    vint sign = vi_sar_words(vi_shl_words(code, 16 - bits), 15);
-    return vi_sub_words(vi_xor(magnitude, sign), sign);
+    return vi_negate_words(vi_lookup_words(table, code), code, bits - 1);
 }
 
 /* FP32 of the LANES codes from byte LANES * i on; e4m3 scaled by 2^-8 (mote_gemm_fraction). */
-INLINE vfloat floats(const mote_element *element, int bits, vint codes, int i)
+INLINE vfloat floats(int code, const mote_element *element, vint codes, int i)
 {
-    if (bits == 8 && !element->twos_complement) {
-        return element->mantissa_bits == 3 ? vf_from_e4m3(codes, i) : vf_from_e5m2(codes, i);
+    if (code == E4M3 || code == E5M2) {
+        return code == E4M3 ? vf_from_e4m3(codes, i) : vf_from_e5m2(codes, i);
     }
-    return decode(element, bits, element->twos_complement, vi_lanes_of_quarter(codes, i));
+    return decode(element, WIDTH(code), code == INTEGER, vi_lanes_of_quarter(codes, i));
 }
 
 /* ---- rows ---- */
@@ -80,9 +91,10 @@ INLINE vint load_codes(int bits, const uint8_t *line)
 }
 
 /* CODES codes of a line. */
-INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int bits, const uint8_t *line, uint8_t *row,
+INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int sort, const uint8_t *line, uint8_t *row,
                          int32_t *corrections)
 {
+    const int bits = WIDTH(sort);
     vint code = load_codes(bits, line);
     if (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) {
         const int part = kind == MOTE_GEMM_INT8 ? MOTE_MX_BLOCK : MOTE_NVFP4_BLOCK;
@@ -100,19 +112,20 @@ INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int b
         }
     } else {
         for (int i = 0; i < 4; i++) {
-            vi_store(row + i * (int)sizeof(vint), vf_bits(floats(element, bits, code, i)));
+            vi_store(row + i * (int)sizeof(vint), vf_bits(floats(sort, element, code, i)));
         }
     }
 }
 
-INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int bits, size_t count, const uint8_t *line,
+INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int sort, size_t count, const uint8_t *line,
                         uint8_t *row, int32_t *corrections)
 {
+    const int bits = WIDTH(sort);
     const int word = kind == MOTE_GEMM_INT16 ? 2 : kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV ? 4 : 1;
     const int part = kind == MOTE_GEMM_INT8_NV ? MOTE_NVFP4_BLOCK : MOTE_MX_BLOCK;
     size_t i = 0;
     for (; i + CODES <= count; i += CODES) {
-        expand_codes(kind, element, bits, line + i * (size_t)bits / 8, row + i * (size_t)word,
+        expand_codes(kind, element, sort, line + i * (size_t)bits / 8, row + i * (size_t)word,
                      corrections + i / (size_t)part);
     }
     if (i < count) { /* half a vector of AVX-512 */
@@ -120,7 +133,7 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int bi
         int32_t sums[CODES / MOTE_NVFP4_BLOCK];
         size_t left = count - i;
         memcpy(padded, line + i * (size_t)bits / 8, left * (size_t)bits / 8);
-        expand_codes(kind, element, bits, padded, values, sums);
+        expand_codes(kind, element, sort, padded, values, sums);
         memcpy(row + i * (size_t)word, values, left * (size_t)word);
         if (word == 1) {
             memcpy(corrections + i / (size_t)part, sums, left / (size_t)part * sizeof *sums);
@@ -128,25 +141,40 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int bi
     }
 }
 
-/* Calls body with kind and width of the codes as constants; other pairs do not occur. */
+/* Calls body with kind and sort of the codes as constants; other pairs do not occur. */
 #define FOR_EACH_PAIR(body, kind, element, ...)                                                                        \
     do {                                                                                                               \
-        int width_ = (element)->bits;                                                                                  \
+        int sort_ = sort_of(element);                                                                                  \
         switch (kind) {                                                                                                \
-        case MOTE_GEMM_INT8: FOR_EACH_WIDTH(body, MOTE_GEMM_INT8, element, width_, __VA_ARGS__); break;                \
-        case MOTE_GEMM_INT16: FOR_EACH_WIDTH(body, MOTE_GEMM_INT16, element, width_, __VA_ARGS__); break;              \
-        case MOTE_GEMM_INT8_NV: body(MOTE_GEMM_INT8_NV, element, 4, __VA_ARGS__); break;                               \
-        default: FOR_EACH_WIDTH(body, MOTE_GEMM_FLOAT, element, width_, __VA_ARGS__); break;                           \
+        case MOTE_GEMM_INT8: FOR_EACH_INTEGER(body, MOTE_GEMM_INT8, element, sort_, __VA_ARGS__); break;               \
+        case MOTE_GEMM_INT16: FOR_EACH_INTEGER(body, MOTE_GEMM_INT16, element, sort_, __VA_ARGS__); break;             \
+        case MOTE_GEMM_INT8_NV: body(MOTE_GEMM_INT8_NV, element, FOUR, __VA_ARGS__); break;                            \
+        default:                                                                                                       \
+            if (sort_ == E4M3) {                                                                                       \
+                body(MOTE_GEMM_FLOAT, element, E4M3, __VA_ARGS__);                                                     \
+            } else if (sort_ == E5M2) {                                                                                \
+                body(MOTE_GEMM_FLOAT, element, E5M2, __VA_ARGS__);                                                     \
+            } else {                                                                                                   \
+                FOR_EACH_INTEGER(body, MOTE_GEMM_FLOAT, element, sort_, __VA_ARGS__);                                  \
+            }                                                                                                          \
+            break;                                                                                                     \
         }                                                                                                              \
     } while (0)
-#define FOR_EACH_WIDTH(body, kind, element, width, ...)                                                                \
-    if ((width) == 8) {                                                                                                \
-        body(kind, element, 8, __VA_ARGS__);                                                                           \
-    } else if ((width) == 6) {                                                                                         \
-        body(kind, element, 6, __VA_ARGS__);                                                                           \
+#define FOR_EACH_INTEGER(body, kind, element, sort, ...)                                                               \
+    if ((sort) == INTEGER) {                                                                                           \
+        body(kind, element, INTEGER, __VA_ARGS__);                                                                     \
+    } else if ((sort) == SIX) {                                                                                        \
+        body(kind, element, SIX, __VA_ARGS__);                                                                         \
     } else {                                                                                                           \
-        body(kind, element, 4, __VA_ARGS__);                                                                           \
+        body(kind, element, FOUR, __VA_ARGS__);                                                                        \
     }
+
+INLINE int sort_of(const mote_element *element)
+{
+    return element->bits < 8          ? 10 * element->bits
+           : element->twos_complement ? INTEGER
+                                      : (element->mantissa_bits == 3 ? E4M3 : E5M2);
+}
 
 INLINE void gemm_expand_row(mote_gemm_kind kind, const mote_element *element, size_t count, const uint8_t *line,
                             void *row, int32_t *corrections)
@@ -244,37 +272,36 @@ INLINE void unpack_block(int bits, const uint8_t *packed, vint *code)
     }
 }
 
-INLINE void expand_block(mote_gemm_kind kind, const mote_element *element, int bits, const uint8_t *packed,
+INLINE void expand_block(mote_gemm_kind kind, const mote_element *element, int sort, const uint8_t *packed,
                          uint8_t *panel)
 {
+    const int bits = WIDTH(sort);
     vint code[BLOCK_LINES];
     unpack_block(bits, packed, code);
 #pragma GCC unroll 8
     for (int j = 0; j < BLOCK_LINES; j++) {
         if (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) {
-            vi_store(panel + j * MOTE_GEMM_LINE, vi_xor(integers(bits, code[j]), vi_set_bytes(0x80)));
+            vi_store(panel + j * MOTE_GEMM_LINE, column_integers(bits, code[j]));
         } else if (kind == MOTE_GEMM_INT16) {
-            /* bytes 0 and 1 of a lane, then bytes 2 and 3, to words */
-            vint low = vi_or(vi_and(code[j], vi_set(0xFF)), vi_and(vi_shl(code[j], 8), vi_set(0xFF0000)));
-            vint high = vi_or(vi_and(vi_shr(code[j], 16), vi_set(0xFF)), vi_and(vi_shr(code[j], 8), vi_set(0xFF0000)));
-            vi_store(panel + 2 * j * MOTE_GEMM_LINE, integer_words(element, bits, low));
-            vi_store(panel + (2 * j + 1) * MOTE_GEMM_LINE, integer_words(element, bits, high));
+            vi_store(panel + 2 * j * MOTE_GEMM_LINE, integer_words(element, bits, vi_words_of_lanes(code[j], 0)));
+            vi_store(panel + (2 * j + 1) * MOTE_GEMM_LINE, integer_words(element, bits, vi_words_of_lanes(code[j], 1)));
         } else {
             vint bytes = vi_by_byte(code[j]);
             for (int q = 0; q < 4; q++) {
-                vi_store(panel + (4 * j + q) * MOTE_GEMM_LINE, vf_bits(floats(element, bits, bytes, q)));
+                vi_store(panel + (4 * j + q) * MOTE_GEMM_LINE, vf_bits(floats(sort, element, bytes, q)));
             }
         }
     }
 }
 
-INLINE void expand_blocks(mote_gemm_kind kind, const mote_element *element, int bits, size_t count,
+INLINE void expand_blocks(mote_gemm_kind kind, const mote_element *element, int sort, size_t count,
                           const uint8_t *packed, uint8_t *panel)
 {
+    const int bits = WIDTH(sort);
     const size_t lines = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8 : kind == MOTE_GEMM_INT16 ? 16 : 32;
     for (size_t i = 0; i < count / MOTE_MX_BLOCK; i++) {
         for (int h = 0; h < HALVES; h++) {
-            expand_block(kind, element, bits, packed + i * (size_t)bits * MOTE_GEMM_LINE + (size_t)h * sizeof(vint),
+            expand_block(kind, element, sort, packed + i * (size_t)bits * MOTE_GEMM_LINE + (size_t)h * sizeof(vint),
                          panel + i * lines * MOTE_GEMM_LINE + (size_t)h * sizeof(vint));
         }
     }
@@ -316,8 +343,8 @@ INLINE void gemm_expand_scales(bool nv, int field, size_t count, const uint8_t *
     for (size_t i = 0; i < whole; i += LANES) {
         vint byte = vi_load_bytes(bytes + i, LANES);
         vint power = vi_shl(vi_add(byte, up), MOTE_FP32_MANTISSA_BITS);
-        vi_store(scales + i, nv ? vf_bits(decode(e4m3, 8, 0, byte))
-                                : vi_select_less(byte, vi_set(MOTE_E8M0_NAN), power, nan));
+        vi_store(scales + i,
+                 nv ? vf_bits(decode(e4m3, 8, 0, byte)) : vi_select_less(byte, vi_set(MOTE_E8M0_NAN), power, nan));
     }
     mote_gemm_expand_scales__c(nv, field, count - whole, bytes + whole, scales + whole);
 }
@@ -338,6 +365,7 @@ INLINE void gemm_finish(int rows, size_t columns, const float *sums, float scale
         }
     }
     if (whole < columns) {
-        mote_gemm_finish__c(rows, columns - whole, sums + whole, scale, bias ? bias + whole : NULL, add, y + whole, stride);
+        mote_gemm_finish__c(rows, columns - whole, sums + whole, scale, bias ? bias + whole : NULL, add, y + whole,
+                            stride);
     }
 }

@@ -8,8 +8,7 @@ static inline vint vi_dot8(vint sum, vint unsigned_bytes, vint bytes)
 }
 static inline vint vi_dot16(vint sum, vint a, vint b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 
-#include "kernels/gemm/expand_body.h"
-#include "kernels/gemm/tile_body.h"
+#include "kernels/gemm/few_body.h"
 
 void mote_gemm_tile__avx2(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
                           const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums)
@@ -18,19 +17,19 @@ void mote_gemm_tile__avx2(mote_gemm_kind kind, bool careful, int rows, int panel
 }
 
 void mote_gemm_expand_row__avx2(mote_gemm_kind kind, const mote_element *element, size_t count, const uint8_t *line,
-                                 void *row, int32_t *corrections)
+                                void *row, int32_t *corrections)
 {
     gemm_expand_row(kind, element, count, line, row, corrections);
 }
 
 void mote_gemm_pack_panel__avx2(const mote_element *element, size_t count, int lines, const uint8_t *line,
-                                 size_t stride, uint8_t *packed)
+                                size_t stride, uint8_t *packed)
 {
     gemm_pack_panel(element, count, lines, line, stride, packed);
 }
 
-void mote_gemm_expand_panel__avx2(mote_gemm_kind kind, const mote_element *element, size_t count,
-                                   const uint8_t *packed, void *panel)
+void mote_gemm_expand_panel__avx2(mote_gemm_kind kind, const mote_element *element, size_t count, const uint8_t *packed,
+                                  void *panel)
 {
     gemm_expand_panel(kind, element, count, packed, panel);
 }
@@ -41,7 +40,13 @@ void mote_gemm_expand_scales__avx2(bool nv, int field, size_t count, const uint8
 }
 
 void mote_gemm_finish__avx2(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
-                             float *y, ptrdiff_t stride)
+                            float *y, ptrdiff_t stride)
 {
     gemm_finish(rows, columns, sums, scale, bias, add, y, stride);
+}
+
+void mote_gemm_few__avx2(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,
+                         const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums)
+{
+    gemm_few(kind, element, rows, panels, blocks, a, b, sums);
 }

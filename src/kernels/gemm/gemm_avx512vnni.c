@@ -8,10 +8,16 @@ static inline vint vi_dot8(vint sum, vint unsigned_bytes, vint bytes)
 }
 static inline vint vi_dot16(vint sum, vint a, vint b) { return _mm512_dpwssd_epi32(sum, a, b); }
 
-#include "kernels/gemm/tile_body.h"
+#include "kernels/gemm/few_body.h"
 
 void mote_gemm_tile__avx512vnni(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
                                 const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums)
 {
     gemm_tile(kind, careful, rows, panels, blocks, a, b, sums);
+}
+
+void mote_gemm_few__avx512vnni(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,
+                               const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums)
+{
+    gemm_few(kind, element, rows, panels, blocks, a, b, sums);
 }

@@ -189,8 +189,8 @@ void mote_gemm_expand_scales__c(bool nv, int field, size_t count, const uint8_t 
     }
 }
 
-void mote_gemm_finish__c(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add, float *y,
-                         ptrdiff_t stride)
+void mote_gemm_finish__c(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
+                         float *y, ptrdiff_t stride)
 {
     for (int r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {
@@ -199,5 +199,25 @@ void mote_gemm_finish__c(int rows, size_t columns, const float *sums, float scal
             value = add ? *to + value : value;
             *to = value == value ? value : mote_bits_float(MOTE_FP32_NAN);
         }
+    }
+}
+
+void mote_gemm_few__c(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,
+                      const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums)
+{
+    size_t parts = mote_gemm_is_nv(kind) ? 2 : 1, row_bytes = mote_gemm_steps(kind) * 4;
+    for (size_t i = 0; i < (size_t)panels * blocks; i++) { /* a block at a time, so that a small area is enough */
+        size_t panel = i / blocks, block = i % blocks;
+        uint8_t values[MOTE_MX_BLOCK * MOTE_GEMM_LINE];
+        int32_t scales[2 * MOTE_GEMM_PANEL];
+        mote_gemm_rows rest = {a->values + block * row_bytes, a->stride, a->scales + block * parts,
+                               a->corrections + block * parts, a->scale_stride};
+        mote_gemm_columns columns = {values, 0, scales, 0};
+        mote_gemm_expand_panel__c(kind, element, MOTE_MX_BLOCK,
+                                  b->codes + panel * b->stride + block * (size_t)element->bits * MOTE_GEMM_LINE,
+                                  values);
+        mote_gemm_expand_scales__c(parts == 2, b->field, parts * MOTE_GEMM_PANEL,
+                                   b->scales + panel * b->scale_stride + block * parts * MOTE_GEMM_PANEL, scales);
+        mote_gemm_tile__c(kind, false, rows, 1, parts, &rest, &columns, sums + panel * MOTE_GEMM_PANEL);
     }
 }

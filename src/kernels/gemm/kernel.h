@@ -31,7 +31,8 @@ typedef enum mote_gemm_kind {
 } mote_gemm_kind;
 
 enum {
-    MOTE_GEMM_ROWS = 6,   /* rows of a tile */
+    MOTE_GEMM_ROWS = 12,  /* rows of a tile at most: two lots of what the registers hold */
+    MOTE_GEMM_FEW = 4,    /* rows that share the work of expanding in registers */
     MOTE_GEMM_PANEL = 16, /* columns of a panel: one 64-byte line a step */
     MOTE_GEMM_WIDTH = 2 * MOTE_GEMM_PANEL,
     MOTE_GEMM_LINE = MOTE_GEMM_PANEL * 4,
@@ -69,8 +70,8 @@ typedef struct mote_gemm_rows {
 } mote_gemm_rows;
 
 /* Columns, expanded: panel after panel, step after step, a line of MOTE_GEMM_PANEL words.
- * scales: block after block, MOTE_GEMM_PANEL each: (exponent + MOTE_GEMM_COLUMN_BIAS) << 23, so that the sum with a row's
- * is the FP32 number 2^(sum of the exponents); of nvfp4: FP32 bits. */
+ * scales: block after block, MOTE_GEMM_PANEL each: (exponent + MOTE_GEMM_COLUMN_BIAS) << 23, so that the sum with a
+ * row's is the FP32 number 2^(sum of the exponents); of nvfp4: FP32 bits. */
 typedef struct mote_gemm_columns {
     const uint8_t *values;
     size_t stride; /* bytes from panel to panel */
@@ -80,8 +81,8 @@ typedef struct mote_gemm_columns {
 
 /* The biases add up to FP32's; each keeps its side's fields, with the elements' fraction, within nine bits and a sign.
  * MOTE_GEMM_FIELD_NAN says NaN, for rows and columns alike; no finite scale reaches it. A careful
- * tile's powers stop where nothing changes any more: a sum of MX elements times 2^-252 is lost in rounding, one times 2^180
- * overflows, while times half of either it is still a number. */
+ * tile's powers stop where nothing changes any more: a sum of MX elements times 2^-252 is lost in rounding, one times
+ * 2^180 overflows, while times half of either it is still a number. */
 enum {
     MOTE_GEMM_ROW_BIAS = 32,
     MOTE_GEMM_COLUMN_BIAS = MOTE_FP32_BIAS - MOTE_GEMM_ROW_BIAS,
@@ -109,11 +110,23 @@ typedef void mote_gemm_pack_panel_fn(const mote_element *element, size_t count, 
 typedef void mote_gemm_expand_panel_fn(mote_gemm_kind kind, const mote_element *element, size_t count,
                                        const uint8_t *packed, void *panel);
 
+/* Columns in packed panels. field: as of mote_gemm_expand_scales_fn. */
+typedef struct mote_gemm_codes {
+    const uint8_t *codes, *scales;
+    size_t stride, scale_stride; /* bytes from panel to panel */
+    int field;
+} mote_gemm_codes;
+
+/* The same as expanding panels of codes and their scales and then a tile without care, for columns with blocks, of a
+ * kind other than FLOAT_NV: for few rows, at the speed of reading the packed panels. blocks: of 32. */
+typedef void mote_gemm_few_fn(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,
+                              const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums);
+
 /* Scale bytes as tiles take them: (byte + field) << 23, or MOTE_GEMM_FIELD_NAN << 23 for 255; of nvfp4 FP32 bits. */
 typedef void mote_gemm_expand_scales_fn(bool nv, int field, size_t count, const uint8_t *bytes, int32_t *scales);
 
-/* y = sums * scale (+ bias) (+ y), rows (MOTE_GEMM_WIDTH sums and stride values of y apart) by columns; every NaN becomes
- * MOTE_FP32_NAN. */
+/* y = sums * scale (+ bias) (+ y), rows (MOTE_GEMM_WIDTH sums and stride values of y apart) by columns; every NaN
+ * becomes MOTE_FP32_NAN. */
 typedef void mote_gemm_finish_fn(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
                                  float *y, ptrdiff_t stride);
 

@@ -1,6 +1,6 @@
 /* Linear layers: three products that differ in what they reduce, which strides alone express. */
-#include "base/parallel.h"
 #include "kernels/gemm/linear.h"
+#include "base/parallel.h"
 
 typedef struct column_job {
     const float *values;

@@ -26,8 +26,8 @@ static mote_status broadcast(mote_context *context, batch *j)
         int da = d - (j->rank - ranks[0]), db = d - (j->rank - ranks[1]);
         size_t na = da >= 0 ? j->a.shape[da] : 1, nb = db >= 0 ? j->b.shape[db] : 1;
         if (na != nb && na != 1 && nb != 1) {
-            return mote_fail(context, MOTE_ERROR_SHAPE, "batch dimension %d: a has %zu, b has %zu; expected the same or 1",
-                             d, na, nb);
+            return mote_fail(context, MOTE_ERROR_SHAPE,
+                             "batch dimension %d: a has %zu, b has %zu; expected the same or 1", d, na, nb);
         }
         j->shape[d] = na == 1 ? nb : na;
         if (!mote_size_multiply(j->count, j->shape[d], &j->count)) {
@@ -157,7 +157,8 @@ static mote_status multiply(mote_context *context, const mote_operand *a, const 
         return mote_fail(context, MOTE_ERROR_SHAPE, "a has %zu columns, b has %zu rows; expected the same",
                          j->a.source.length, length);
     }
-    status = mote_formats_check(context, j->a.source.format, j->packed ? j->packed->format : j->b.source.format, &j->kind);
+    status =
+        mote_formats_check(context, j->a.source.format, j->packed ? j->packed->format : j->b.source.format, &j->kind);
     status = status == MOTE_OK ? broadcast(context, j) : status;
     status = status == MOTE_OK ? place_result(context, j, strides) : status;
     if (status != MOTE_OK) {
@@ -191,7 +192,8 @@ mote_status mote_pack(mote_context *context, const mote_operand *b, mote_packed 
         return status;
     }
     if (open.rank != 2) {
-        return mote_fail(context, MOTE_ERROR_SHAPE, "b: a packed operand is one matrix, found %d dimensions", open.rank);
+        return mote_fail(context, MOTE_ERROR_SHAPE, "b: a packed operand is one matrix, found %d dimensions",
+                         open.rank);
     }
     size_t bytes = mote_gemm_packed_place(open.source.format, open.source.lines, open.source.length, NULL, &place);
     size_t header = (sizeof(mote_packed) + 63) / 64 * 64;

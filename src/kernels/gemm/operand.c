@@ -97,8 +97,8 @@ static mote_status open_tensor(mote_context *context, const mote_operand *operan
     }
     if (blocks && layout->axis != along) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT,
-                         "%s: its blocks run along axis %d, the product reduces axis %d; quantize it along that one", name,
-                         layout->axis, along);
+                         "%s: its blocks run along axis %d, the product reduces axis %d; quantize it along that one",
+                         name, layout->axis, along);
     }
     if (!blocks && layout->traits->element_bits == 16 && side == MOTE_SIDE_COLUMNS) {
         return mote_fail(context, MOTE_ERROR_UNSUPPORTED,

@@ -19,15 +19,16 @@ typedef struct mote_open_operand {
     mote_gemm_source source; /* of the first matrix */
     int rank;                /* of the operand; batch dimensions are the first rank - 2 */
     size_t shape[MOTE_MAXIMUM_RANK];
-    ptrdiff_t value_stride[MOTE_MAXIMUM_RANK];  /* of values, in floats */
-    size_t line_stride[MOTE_MAXIMUM_RANK];      /* of planes, in lines */
+    ptrdiff_t value_stride[MOTE_MAXIMUM_RANK];   /* of values, in floats */
+    size_t line_stride[MOTE_MAXIMUM_RANK];       /* of planes, in lines */
     uint64_t position_stride[MOTE_MAXIMUM_RANK]; /* row-major */
 } mote_open_operand;
 
 mote_status mote_operand_open(mote_context *context, const mote_operand *operand, mote_side side, const char *name,
                               mote_open_operand *open);
 
-/* The source of the matrix at index (of rank batch dimensions, the last ones are the operand's; length 1 broadcasts). */
+/* The source of the matrix at index (of rank batch dimensions, the last ones are the operand's; length 1 broadcasts).
+ */
 mote_gemm_source mote_operand_at(const mote_open_operand *open, int rank, const size_t *index);
 
 /* Fails with both names if the formats do not go together. */

@@ -13,8 +13,11 @@ size_t mote_gemm_packed_place(mote_format format, size_t columns, size_t length,
                                  .panels = mote_size_divide_up(columns, MOTE_GEMM_PANEL),
                                  .blocks = mote_size_divide_up(length, MOTE_MX_BLOCK),
                                  .tensor_scale = 1};
-    size_t codes = packed->panels * mote_gemm_panel_codes(packed);
-    size_t scales = round_up(packed->panels * mote_gemm_panel_scales(packed));
+    int block = mote_format_get(format)->block_length;
+    packed->block_codes = MOTE_GEMM_LINE * (packed->element ? (size_t)packed->element->bits : 32);
+    packed->block_scales = block == 1 ? 0 : MOTE_GEMM_PANEL * (size_t)(MOTE_MX_BLOCK / block);
+    size_t codes = packed->panels * packed->blocks * packed->block_codes;
+    size_t scales = round_up(packed->panels * packed->blocks * packed->block_scales);
     size_t ranges = round_up(packed->panels * mote_size_divide_up(length, MOTE_GEMM_SEGMENT) * 2);
     if (memory) {
         packed->codes = memory;
@@ -52,9 +55,9 @@ static void pack_scales(const mote_gemm_packed *packed, const mote_gemm_lines *l
             if (!powers) {
                 continue;
             }
-            bool empty = scale == 0 && (!there || mote_gemm_block_is_zero(packed->element, lines->elements +
-                                                                                     (first + c) * lines->stride +
-                                                                                     b * bytes));
+            bool empty = scale == 0 &&
+                         (!there || mote_gemm_block_is_zero(packed->element,
+                                                            lines->elements + (first + c) * lines->stride + b * bytes));
             zero[b * MOTE_GEMM_PANEL + c] = empty;
             zeros += empty;
             lowest = !empty && scale < lowest ? scale : lowest;
@@ -109,8 +112,7 @@ static void pack_task(void *argument, size_t index, void *scratch)
     size_t segments = mote_size_divide_up(p->length, MOTE_GEMM_SEGMENT), segment = index % segments;
     size_t line = index / segments * j->group, lines = mote_size_min(j->group, p->columns - line);
     size_t at = segment * MOTE_GEMM_SEGMENT, count = mote_size_min(MOTE_GEMM_SEGMENT, p->length - at);
-    size_t blocks = mote_size_divide_up(count, MOTE_MX_BLOCK), bits = mote_gemm_source_bits(j->source);
-    size_t nv = p->blocks ? mote_gemm_panel_scales(p) / (p->blocks * MOTE_GEMM_PANEL) : 0; /* scale blocks in 32 values */
+    size_t blocks = mote_size_divide_up(count, MOTE_MX_BLOCK);
     bool in_order = already_in_order(j->source);
     mote_gemm_lines got = {0};
     if (!in_order) {
@@ -118,17 +120,17 @@ static void pack_task(void *argument, size_t index, void *scratch)
     }
     for (size_t l = 0; l < lines; l += MOTE_GEMM_PANEL) {
         size_t panel = (line + l) / MOTE_GEMM_PANEL, here = mote_size_min(MOTE_GEMM_PANEL, lines - l);
-        uint8_t *codes = p->codes + panel * mote_gemm_panel_codes(p) + at / MOTE_MX_BLOCK * bits * MOTE_GEMM_LINE;
+        size_t before = mote_gemm_blocks_before(p, panel, segment);
+        uint8_t *codes = p->codes + before * p->block_codes;
         if (in_order) {
             copy_in_order(j->source, j->first + line + l, here, j->begin + at, count, (float *)(void *)codes);
             continue;
         }
         j->kernels->gemm_pack_panel(p->element, blocks * MOTE_MX_BLOCK, (int)here, got.elements + l * got.stride,
                                     got.stride, codes);
-        if (nv) {
-            pack_scales(p, &got, l, here, blocks * nv,
-                        p->scales + panel * mote_gemm_panel_scales(p) + at / MOTE_MX_BLOCK * nv * MOTE_GEMM_PANEL,
-                        p->ranges + 2 * (panel * segments + segment));
+        if (p->block_scales) {
+            pack_scales(p, &got, l, here, blocks * p->block_scales / MOTE_GEMM_PANEL,
+                        p->scales + before * p->block_scales, p->ranges + 2 * (segment * p->panels + panel));
         }
     }
 }

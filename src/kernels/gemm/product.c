@@ -7,9 +7,9 @@
 
 enum {
     STRETCH_COLUMNS = 2048,
-    FEW_ROWS = 2 * MOTE_GEMM_ROWS,
-    FEW_CHUNK = 256, /* with few rows columns are expanded and used in pieces that stay in the first cache */
-    ROW_PADDING = 64 /* between expanded rows, so that they do not share cache sets */
+    FEW_ROWS = MOTE_GEMM_ROWS, /* one tile */
+    FEW_CHUNK = 256,           /* of the reduction dimension */
+    ROW_PADDING = 64           /* between expanded rows, so that they do not share cache sets */
 };
 
 void mote_gemm_run(const mote_gemm_worker *worker, size_t count, mote_task *task, void *argument)
@@ -55,13 +55,13 @@ typedef struct job {
     mote_gemm_kind kind;
     const mote_gemm_packed *columns;
     size_t column, columns_here; /* of y, and how many */
-    size_t block, segment;       /* first block of 32 and segment within columns */
+    size_t segment;              /* within columns */
     size_t begin, count, blocks; /* of the reduction dimension; blocks of 32 */
     size_t row, rows;
     uint8_t *values; /* expanded rows */
     size_t row_bytes;
     int32_t *scales, *corrections;
-    uint8_t *ranges; /* of each row: smallest and largest scale byte */
+    uint8_t *ranges;  /* of each row: smallest and largest scale byte */
     range rows_range; /* of all rows here */
     size_t group, row_tasks;
 } job;
@@ -113,6 +113,14 @@ static void unit_scales(mote_gemm_kind kind, int bias, size_t count, int32_t *sc
     }
 }
 
+/* FP32 rows that tiles can read where they lie. */
+static bool rows_in_place(const job *j)
+{
+    const mote_gemm_source *a = &j->product->a;
+    return a->line_stride % 256 && !a->element && a->values && !a->window && a->stride == 1 && a->line_stride >= 0 &&
+           j->count % MOTE_MX_BLOCK == 0;
+}
+
 /* Scales of a row as the tile takes them, and their range. */
 static void expand_scales(const job *j, const mote_gemm_lines *lines, size_t line, size_t row)
 {
@@ -124,7 +132,8 @@ static void expand_scales(const job *j, const mote_gemm_lines *lines, size_t lin
     } else {
         const uint8_t *bytes = lines->scales + line * lines->scale_stride;
         int fraction = mote_gemm_fraction(j->kind, j->product->a.element);
-        j->kernels->gemm_expand_scales(mote_gemm_is_nv(j->kind), -MOTE_GEMM_COLUMN_BIAS - fraction, blocks, bytes, scales);
+        j->kernels->gemm_expand_scales(mote_gemm_is_nv(j->kind), -MOTE_GEMM_COLUMN_BIAS - fraction, blocks, bytes,
+                                       scales);
         lowest = highest = bytes[0];
         for (size_t b = 1; b < blocks; b++) {
             lowest = bytes[b] < lowest ? bytes[b] : lowest;
@@ -164,12 +173,13 @@ static void expand_rows_task(void *argument, size_t index, void *scratch)
     const mote_gemm_source *source = &j->product->a;
     size_t row = index * j->group, rows = mote_size_min(j->group, j->rows - row), padded = j->blocks * MOTE_MX_BLOCK;
     size_t parts = scale_parts(j->kind);
-    mote_gemm_lines lines =
-        mote_gemm_lines_get(j->kernels, source, j->row + row, rows, j->begin, j->count, &s->line);
+    mote_gemm_lines lines = mote_gemm_lines_get(j->kernels, source, j->row + row, rows, j->begin, j->count, &s->line);
     for (size_t l = 0; l < rows; l++) {
         const uint8_t *line = lines.elements + l * lines.stride;
         uint8_t *to = j->values + (row + l) * j->row_bytes;
-        if (!source->element) {
+        if (rows_in_place(j)) {
+            /* nothing to do */
+        } else if (!source->element) {
             memcpy(to, line, padded * sizeof(float));
         } else if (source->element->bits == 16) {
             j->kernels->widen(source->format, padded, (const uint16_t *)(const void *)line, (float *)(void *)to);
@@ -193,17 +203,15 @@ static mote_gemm_columns expand_columns(const job *j, size_t panel, int panels, 
                                         mote_gemm_scratch *s)
 {
     const mote_gemm_packed *p = j->columns;
-    size_t bits = p->element ? (size_t)p->element->bits : 32, parts = scale_parts(j->kind);
-    size_t at = j->block + first, bytes = blocks * mote_gemm_steps(j->kind) * MOTE_GEMM_LINE;
+    size_t parts = scale_parts(j->kind), bytes = blocks * mote_gemm_steps(j->kind) * MOTE_GEMM_LINE;
     mote_gemm_columns out = {s->panels, bytes, s->scales, blocks * parts * MOTE_GEMM_PANEL};
     for (int i = 0; i < panels; i++) {
-        const uint8_t *codes = p->codes + (panel + (size_t)i) * mote_gemm_panel_codes(p) + at * bits * MOTE_GEMM_LINE;
-        const uint8_t *scales =
-            p->scales + (panel + (size_t)i) * mote_gemm_panel_scales(p) + at * parts * MOTE_GEMM_PANEL;
+        size_t before = mote_gemm_blocks_before(p, panel + (size_t)i, j->segment) + first;
+        const uint8_t *codes = p->codes + before * p->block_codes, *scales = p->scales + before * p->block_scales;
         int32_t *to = s->scales + (size_t)i * out.scale_stride;
         if (!p->element) { /* FP32 is what the tile takes */
             out.values = i ? out.values : codes;
-            out.stride = mote_gemm_panel_codes(p);
+            out.stride = j->blocks * p->block_codes;
         } else {
             j->kernels->gemm_expand_panel(j->kind, p->element, blocks * MOTE_MX_BLOCK, codes,
                                           s->panels + (size_t)i * bytes);
@@ -236,13 +244,12 @@ static range range_of_rows(const job *j, size_t row, size_t rows)
 static range range_of_panels(const job *j, size_t panel, int panels)
 {
     const mote_gemm_packed *p = j->columns;
-    size_t segments = mote_size_divide_up(p->length, MOTE_GEMM_SEGMENT);
     range r = {MOTE_E8M0_NAN, 0};
     if (!mote_format_is_block(p->format)) {
         return (range){MOTE_FP32_BIAS, MOTE_FP32_BIAS};
     }
     for (int i = 0; i < panels; i++) {
-        r = widen_range(r, p->ranges + 2 * ((panel + (size_t)i) * segments + j->segment));
+        r = widen_range(r, p->ranges + 2 * (j->segment * p->panels + panel + (size_t)i));
     }
     return r;
 }
@@ -274,17 +281,67 @@ static void finish(const job *j, size_t row, int rows, size_t panel, const float
     float scale = p->a.tensor_scale * j->columns->tensor_scale * integers;
     bool first = j->begin == 0;
     j->kernels->gemm_finish(rows, columns, sums, scale, first && p->bias ? p->bias + j->column + column : NULL,
-                            p->accumulate || !first,
-                            p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + column, p->stride);
+                            p->accumulate || !first, p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + column,
+                            p->stride);
+}
+
+/* Expanded rows from row on, from block first on. */
+static mote_gemm_rows rows_at(const job *j, size_t row, size_t first)
+{
+    size_t parts = scale_parts(j->kind), scale_stride = j->blocks * parts, at = row * scale_stride + first * parts;
+    mote_gemm_rows a = {j->values + row * j->row_bytes + first * mote_gemm_steps(j->kind) * 4, j->row_bytes,
+                        j->scales + at, j->corrections + at, scale_stride};
+    if (rows_in_place(j)) {
+        const mote_gemm_source *source = &j->product->a;
+        a.values = (const uint8_t *)(source->values + (ptrdiff_t)(j->row + row) * source->line_stride + j->begin +
+                                     first * MOTE_MX_BLOCK);
+        a.stride = (size_t)source->line_stride * sizeof(float);
+    }
+    return a;
 }
 
 static void multiply_tile(const job *j, bool careful, size_t row, int rows, int panels, size_t first, size_t blocks,
                           const mote_gemm_columns *columns, float *sums)
 {
-    size_t parts = scale_parts(j->kind), scale_stride = j->blocks * parts, at = row * scale_stride + first * parts;
-    mote_gemm_rows a = {j->values + row * j->row_bytes + first * mote_gemm_steps(j->kind) * 4, j->row_bytes,
-                        j->scales + at, j->corrections + at, scale_stride};
-    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * parts, &a, columns, sums);
+    mote_gemm_rows a = rows_at(j, row, first);
+    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * scale_parts(j->kind), &a, columns, sums);
+}
+
+/* Few rows against packed panels, expanded in registers. */
+static void multiply_few(const job *j, size_t panel, int panels, float *sums)
+{
+    const mote_gemm_packed *p = j->columns;
+    mote_gemm_rows a = rows_at(j, 0, 0);
+    size_t before = mote_gemm_blocks_before(p, panel, j->segment);
+    mote_gemm_codes b = {p->codes + before * p->block_codes, p->scales + before * p->block_scales,
+                         j->blocks * p->block_codes, j->blocks * p->block_scales,
+                         -mote_gemm_fraction(j->kind, p->element) - MOTE_GEMM_ROW_BIAS};
+    j->kernels->gemm_few(j->kind, p->element, (int)j->rows, panels, j->blocks, &a, &b, sums);
+}
+
+/* Few rows otherwise: columns are expanded and used in pieces that stay in the first cache. */
+static void multiply_chunks(const job *j, bool careful, size_t panel, int panels, mote_gemm_scratch *s)
+{
+    for (size_t first = 0; first < j->blocks; first += FEW_CHUNK / MOTE_MX_BLOCK) {
+        size_t blocks = mote_size_min(FEW_CHUNK / MOTE_MX_BLOCK, j->blocks - first);
+        mote_gemm_columns columns = expand_columns(j, panel, panels, first, blocks, s);
+        multiply_tile(j, careful, 0, (int)j->rows, panels, first, blocks, &columns, s->sums);
+    }
+}
+
+/* Asks for part number of parts of the packed codes of the next pair of panels, while this one is at work. */
+static void fetch_ahead(const job *j, size_t panel, size_t part, size_t parts)
+{
+    const mote_gemm_packed *p = j->columns;
+    if (panel + 2 >= p->panels) {
+        return;
+    }
+    size_t panels = mote_size_min(2, p->panels - panel - 2),
+           lines = panels * j->blocks * p->block_codes / MOTE_GEMM_LINE;
+    const uint8_t *codes = p->codes + mote_gemm_blocks_before(p, panel + 2, j->segment) * p->block_codes;
+    for (size_t line = lines * part / parts; line < lines * (part + 1) / parts; line++) {
+        __builtin_prefetch(codes + line * MOTE_GEMM_LINE, 0, 2);
+    }
 }
 
 /* Rows begin .. end - 1 against one pair of panels. */
@@ -299,17 +356,11 @@ static void tiles_task(void *argument, size_t index, void *scratch)
     range columns_range = has_powers(j) ? range_of_panels(j, panel, panels) : (range){0, 0};
     bool watch = has_powers(j) && needs_care(j, j->rows_range, columns_range);
     if (j->rows <= FEW_ROWS) {
-        size_t half = j->rows - j->rows / tiles; /* of two tiles, or the only one */
-        int sizes[2] = {(int)(tiles == 1 ? j->rows : half), (int)(tiles == 1 ? 0 : j->rows - half)};
         memset(s->sums, 0, sizeof s->sums);
-        for (size_t first = 0; first < j->blocks; first += FEW_CHUNK / MOTE_MX_BLOCK) {
-            size_t blocks = mote_size_min(FEW_CHUNK / MOTE_MX_BLOCK, j->blocks - first);
-            mote_gemm_columns columns = expand_columns(j, panel, panels, first, blocks, s);
-            multiply_tile(j, watch, 0, sizes[0], panels, first, blocks, &columns, s->sums);
-            if (sizes[1]) {
-                multiply_tile(j, watch, (size_t)sizes[0], sizes[1], panels, first, blocks, &columns,
-                              s->sums + sizes[0] * MOTE_GEMM_WIDTH);
-            }
+        if (!watch && mote_format_is_block(j->columns->format) && j->kind != MOTE_GEMM_FLOAT_NV) {
+            multiply_few(j, panel, panels, s->sums);
+        } else {
+            multiply_chunks(j, watch, panel, panels, s);
         }
         finish(j, 0, (int)j->rows, panel, s->sums);
         return;
@@ -319,7 +370,8 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         size_t row = j->rows * t / tiles;
         int rows = (int)(j->rows * (t + 1) / tiles - row);
         bool careful = watch && needs_care(j, range_of_rows(j, row, (size_t)rows), columns_range);
-        memset(s->sums, 0, sizeof s->sums / 2);
+        memset(s->sums, 0, sizeof s->sums);
+        fetch_ahead(j, panel, t - begin, end - begin);
         multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, s->sums);
         finish(j, row, rows, panel, s->sums);
     }
@@ -335,7 +387,9 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
     wanted = wanted > 1 ? wanted * TASKS_PER_THREAD : 1;
     j->group = mote_gemm_source_group(&j->product->a);
-    mote_gemm_run(worker, mote_size_divide_up(j->rows, j->group), expand_rows_task, j);
+    if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
+        mote_gemm_run(worker, mote_size_divide_up(j->rows, j->group), expand_rows_task, j);
+    }
     j->rows_range = range_of_rows(j, 0, j->rows);
     j->row_tasks = mote_size_min(mote_size_divide_up(wanted, pairs), j->rows <= FEW_ROWS ? 1 : tiles);
     mote_gemm_run(worker, pairs * j->row_tasks, tiles_task, j);
@@ -383,14 +437,13 @@ void mote_gemm_multiply(const mote_gemm_worker *worker, mote_gemm_kind kind, con
             mote_gemm_packed packed;
             j.columns_here = mote_size_min(stretch, columns - j.column);
             j.columns = product->packed;
-            j.block = j.begin / MOTE_MX_BLOCK;
             j.segment = j.begin / MOTE_GEMM_SEGMENT;
             if (!product->packed) {
                 mote_gemm_packed_place(product->b->format, j.columns_here, j.count,
                                        worker->workspace + row_workspace(worker->context, kind, product), &packed);
                 mote_gemm_pack(worker, product->b, j.column, j.begin, &packed);
                 j.columns = &packed;
-                j.block = j.segment = 0;
+                j.segment = 0;
             }
             multiply_rows(worker, &j);
         }

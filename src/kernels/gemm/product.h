@@ -4,40 +4,40 @@
 
 #include "kernels/gemm/source.h"
 
-/* Columns packed for products: codes in panels as expand_body.h arranges them, scales beside them.
+/* Columns packed for products: codes in panels as expand_body.h arranges them, scales beside them. Segments come first,
+ * so that whoever passes over one reads memory from end to end.
  *
- *   codes   [panel][block of 32][line]: 64 bytes times the bits of an element a block
- *   scales  [panel][scale block][column]: a byte each. Blocks of zeros carry the panel's largest scale instead of their
- *           own, so that their exponents cannot leave FP32's range
- *   ranges  [panel][segment]: smallest and largest scale byte of the MX formats; 255 if one is a NaN
+ *   codes   [segment][panel][block of 32][line]: 64 bytes times the bits of an element a block
+ *   scales  [segment][panel][scale block][column]: a byte each. Blocks of zeros carry the panel's largest scale instead
+ *           of their own, so that their exponents cannot leave FP32's range
+ *   ranges  [segment][panel]: smallest and largest scale byte of the MX formats; 255 if one is a NaN
  */
 typedef struct mote_gemm_packed {
     mote_format format;
     const mote_element *element;
     size_t columns, length; /* length: of the reduction dimension */
     size_t panels, blocks;  /* blocks: of 32 */
+    size_t block_codes;     /* bytes of a block of a panel */
+    size_t block_scales;    /* 0 for formats without blocks */
     float tensor_scale;
     uint8_t *codes, *scales, *ranges;
 } mote_gemm_packed;
 
-static inline size_t mote_gemm_panel_codes(const mote_gemm_packed *p)
-{
-    return p->blocks * MOTE_GEMM_LINE * (p->element ? (size_t)p->element->bits : 32);
-}
+enum { MOTE_GEMM_SEGMENT_BLOCKS = MOTE_GEMM_SEGMENT / MOTE_MX_BLOCK };
 
-/* Scale bytes of a panel: 0 for formats without blocks. */
-static inline size_t mote_gemm_panel_scales(const mote_gemm_packed *p)
+/* Blocks of 32 in front of a panel's first in a segment. */
+static inline size_t mote_gemm_blocks_before(const mote_gemm_packed *p, size_t panel, size_t segment)
 {
-    int block = mote_format_get(p->format)->block_length;
-    return block == 1 ? 0 : p->blocks * MOTE_GEMM_PANEL * (size_t)(MOTE_MX_BLOCK / block);
+    size_t first = segment * MOTE_GEMM_SEGMENT_BLOCKS;
+    return first * p->panels + panel * mote_size_min(MOTE_GEMM_SEGMENT_BLOCKS, p->blocks - first);
 }
 
 /* Describes columns x length values of a format as panels in memory; memory NULL: only counts the bytes. */
 size_t mote_gemm_packed_place(mote_format format, size_t columns, size_t length, uint8_t *memory,
                               mote_gemm_packed *packed);
 
-/* Packs lines first .. first + count - 1 of a source, values begin .. begin + length - 1, to panels; first is a multiple
- * of the panel. packed has been placed for these. */
+/* Packs lines first .. first + count - 1 of a source, values begin .. begin + length - 1, to panels; first is a
+ * multiple of the panel. packed has been placed for these. */
 typedef struct mote_gemm_worker mote_gemm_worker;
 void mote_gemm_pack(const mote_gemm_worker *worker, const mote_gemm_source *source, size_t first, size_t begin,
                     mote_gemm_packed *packed);
@@ -59,7 +59,7 @@ typedef struct mote_gemm_scratch {
     mote_gemm_line_scratch line;
     _Alignas(64) uint8_t panels[2 * MOTE_GEMM_SEGMENT * MOTE_GEMM_LINE];
     int32_t scales[2 * MOTE_GEMM_PANEL * MOTE_GEMM_SEGMENT / MOTE_NVFP4_BLOCK];
-    float sums[2 * MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+    float sums[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
 } mote_gemm_scratch;
 
 /* Kind of arithmetic for a pair of formats on a level; MOTE_GEMM_KIND_COUNT if they do not go together. */

@@ -121,8 +121,8 @@ static mote_gemm_lines quantized_lines(const mote_kernels *kernels, const mote_g
     return (mote_gemm_lines){scratch->lines, scratch->scales, layout->line_bytes, blocks};
 }
 
-/* Blocks with an element that is a NaN without being the block's scale: only foreign e4m3 has them, and its fast decoder
- * would take them for numbers. Their scale becomes NaN, which makes NaN of the same results. */
+/* Blocks with an element that is a NaN without being the block's scale: only foreign e4m3 has them, and its fast
+ * decoder would take them for numbers. Their scale becomes NaN, which makes NaN of the same results. */
 static void mark_nan_elements(const mote_element *element, size_t blocks, const uint8_t *elements, uint8_t *scales)
 {
     for (size_t b = 0; b < blocks; b++) {

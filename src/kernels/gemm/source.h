@@ -8,8 +8,9 @@
 #include "kernels/quantize/box.h"
 
 enum {
-    /* The reduction dimension is worked off in segments of this many values; their sums are added to the result one after
-     * the other. It is part of the definition of a product (docs/numerics.md), so it is the same on every machine. */
+    /* The reduction dimension is worked off in segments of this many values; their sums are added to the result one
+     * after the other. It is part of the definition of a product (docs/numerics.md), so it is the same on every
+     * machine. */
     MOTE_GEMM_SEGMENT = 2048,
     MOTE_GEMM_GROUP = 64, /* lines quantized together at most */
     MOTE_GEMM_LINE_BYTES = MOTE_GEMM_GROUP * MOTE_GEMM_SEGMENT,
@@ -19,7 +20,8 @@ enum {
 
 /* Where a line of a convolution's source finds its values; see convolution.c. */
 typedef struct mote_gemm_window mote_gemm_window;
-typedef void mote_gemm_gather_fn(const mote_gemm_window *window, size_t line, size_t begin, size_t count, float *values);
+typedef void mote_gemm_gather_fn(const mote_gemm_window *window, size_t line, size_t begin, size_t count,
+                                 float *values);
 
 typedef struct mote_gemm_source {
     mote_format format;
@@ -68,8 +70,8 @@ static inline bool mote_gemm_source_blocks(const mote_gemm_source *source)
 /* Lines that mote_gemm_lines_get takes at once. */
 size_t mote_gemm_source_group(const mote_gemm_source *source);
 
-/* Values begin .. begin + count - 1 of lines first .. first + lines - 1; begin is a multiple of MOTE_GEMM_SEGMENT, count
- * at most that. The result points into scratch or into the source's planes. */
+/* Values begin .. begin + count - 1 of lines first .. first + lines - 1; begin is a multiple of MOTE_GEMM_SEGMENT,
+ * count at most that. The result points into scratch or into the source's planes. */
 mote_gemm_lines mote_gemm_lines_get(const mote_kernels *kernels, const mote_gemm_source *source, size_t first,
                                     size_t lines, size_t begin, size_t count, mote_gemm_line_scratch *scratch);
 

@@ -1,12 +1,12 @@
 /* The tile, written once over vector_<isa>.h and compiled for each instruction set, kind and height.
  *
  * Where the speed comes from: the sums of a block and the sums over blocks both stay in registers (6 x 2 vectors each
- * of 32 with AVX-512); a step is two loads of columns, six broadcasts of rows and twelve dot products; a block ends with
- * a conversion, an integer addition that multiplies two powers of two, and a multiply-add. */
+ * of 32 with AVX-512, for six rows); a step is two loads of columns, six broadcasts of rows and twelve dot products; a
+ * block ends with a conversion, an integer addition that multiplies two powers of two, and a multiply-add. */
 #include "kernels/kernels.h"
 #include "kernels/vector/decode.h"
 
-enum { VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES };
+enum { VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES, SHORT = 6 /* rows whose sums of both sorts fit the registers */ };
 
 /* Sums of one block in one vector of columns. Where there is no 8-bit dot product with 32-bit sums, INT8 takes only
  * operands whose sums over a block fit 16 bits (mote_gemm_choose) and widens them at the end of it. */
@@ -40,7 +40,8 @@ INLINE vfloat end_block(mote_gemm_kind kind, vint sum, const int32_t *correction
 }
 
 /* total + sum * scale_a * scale_b, rounded once. */
-INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat sum, const int32_t *scale_a, vint scale_b)
+INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat sum, const int32_t *scale_a,
+                        vint scale_b)
 {
     vint a = vi_broadcast(scale_a);
     if (kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV) {
@@ -64,41 +65,44 @@ INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat 
     return vf_fma(vf_mul(sum, vi_float(first)), vi_float(second), total);
 }
 
+/* A tile whose rows and vectors are constants. */
 INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_t blocks, const mote_gemm_rows *a,
                  const mote_gemm_columns *b, float *sums)
 {
-    const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV;
-    const int steps = (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8 : kind == MOTE_GEMM_INT16 ? 16 : 32) >> nv;
+    const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV, plain = kind == MOTE_GEMM_PLAIN;
+    const int steps = (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8
+                       : kind == MOTE_GEMM_INT16                           ? 16
+                                                                           : 32) >>
+                      nv;
     const uint8_t *values = a->values;
-    const uint8_t *columns[4];
-    const int32_t *scales[4];
-    vfloat total[MOTE_GEMM_ROWS][4];
+    const uint8_t *columns[2];
+    const int32_t *scales[2];
+    vfloat total[SHORT][2];
     for (int v = 0; v < vectors; v++) {
-        columns[v] = b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride +
-                     (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
-        scales[v] = b->scales + (size_t)(v / VECTORS_PER_PANEL) * b->scale_stride +
-                    (size_t)(v % VECTORS_PER_PANEL) * LANES;
+        columns[v] =
+            b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride + (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
+        scales[v] =
+            b->scales + (size_t)(v / VECTORS_PER_PANEL) * b->scale_stride + (size_t)(v % VECTORS_PER_PANEL) * LANES;
         for (int r = 0; r < rows; r++) {
             total[r][v] = vf_load(sums + r * MOTE_GEMM_WIDTH + v * LANES);
         }
     }
     for (size_t block = 0; block < blocks; block++) {
-        vint sum[MOTE_GEMM_ROWS][4];
+        vint sum[SHORT][2];
         for (int r = 0; r < rows; r++) {
             for (int v = 0; v < vectors; v++) {
-                sum[r][v] = kind == MOTE_GEMM_PLAIN
-                                ? vf_bits(total[r][v])
-                                : begin_block(kind, a->corrections + (size_t)r * a->scale_stride + block);
+                sum[r][v] = plain ? vf_bits(total[r][v])
+                                  : begin_block(kind, a->corrections + (size_t)r * a->scale_stride + block);
             }
         }
 #pragma GCC unroll 32
         for (int s = 0; s < steps; s++) {
-            vint column[4];
+            vint column[2];
             for (int v = 0; v < vectors; v++) {
                 column[v] = vi_load(columns[v] + (size_t)s * MOTE_GEMM_LINE);
             }
             for (int r = 0; r < rows; r++) {
-                vint row = vi_broadcast(values + (ptrdiff_t)r * a->stride + 4 * s);
+                vint row = vi_broadcast(values + (ptrdiff_t)r * (ptrdiff_t)a->stride + 4 * s);
                 for (int v = 0; v < vectors; v++) {
                     sum[r][v] = step(kind, sum[r][v], column[v], row);
                 }
@@ -107,11 +111,19 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
         for (int r = 0; r < rows; r++) {
             size_t at = (size_t)r * a->scale_stride + block;
             for (int v = 0; v < vectors; v++) {
-                total[r][v] = kind == MOTE_GEMM_PLAIN
-                                  ? vi_float(sum[r][v])
-                                  : add_block(kind, careful, total[r][v],
-                                              end_block(kind, sum[r][v], a->corrections + at), a->scales + at,
-                                              vi_load(scales[v] + block * MOTE_GEMM_PANEL));
+                total[r][v] =
+                    plain ? vi_float(sum[r][v])
+                          : add_block(kind, careful, total[r][v], end_block(kind, sum[r][v], a->corrections + at),
+                                      a->scales + at, vi_load(scales[v] + block * MOTE_GEMM_PANEL));
+            }
+        }
+        if (rows == SHORT && kind != MOTE_GEMM_FLOAT && kind != MOTE_GEMM_PLAIN) {
+            /* rows of the next tile: they are too short for the processor to guess; FP32's are long and would crowd out
+             * others */
+            for (int r = 0; r < rows; r++) {
+                for (int line = 0; line < 4 * steps; line += 64) {
+                    __builtin_prefetch(values + (ptrdiff_t)(rows + r) * (ptrdiff_t)a->stride + line);
+                }
             }
         }
         values += 4 * steps;
@@ -144,7 +156,8 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
 #define FOR_VECTORS(vectors)                                                                                           \
     TILES(INT8, vectors)                                                                                               \
     TILES(INT16, vectors)                                                                                              \
-    TILES(FLOAT, vectors) TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
+    TILES(FLOAT, vectors)                                                                                              \
+    TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
 #define TABLE_OF(vectors)                                                                                              \
     {                                                                                                                  \
         ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF(INT8_NV, vectors),               \
@@ -154,8 +167,10 @@ typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_ge
 
 /* AVX-512 works on two panels of one vector together; AVX2 on one panel of two vectors at a time. */
 FOR_VECTORS(2)
+static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 #if defined(__AVX512F__)
 FOR_VECTORS(1)
+static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
 #endif
 
 /* Scales out of the ordinary: one row and one vector at a time. */
@@ -169,21 +184,39 @@ static void tile_carefully(mote_gemm_kind kind, size_t blocks, const mote_gemm_r
     }
 }
 
+INLINE mote_gemm_rows rows_from(const mote_gemm_rows *a, int row)
+{
+    return (mote_gemm_rows){a->values + (size_t)row * a->stride, a->stride, a->scales + (size_t)row * a->scale_stride,
+                            a->corrections + (size_t)row * a->scale_stride, a->scale_stride};
+}
+
 INLINE mote_gemm_columns second_panel(const mote_gemm_columns *b)
 {
     return (mote_gemm_columns){b->values + b->stride, b->stride, b->scales + b->scale_stride, b->scale_stride};
 }
 
+INLINE void short_tile(mote_gemm_kind kind, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
+                       const mote_gemm_columns *b, float *sums)
+{
+#if defined(__AVX512F__)
+    (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, sums);
+#else
+    mote_gemm_columns second = second_panel(b);
+    two[kind][rows - 1](blocks, a, b, sums);
+    if (panels == 2) {
+        two[kind][rows - 1](blocks, a, &second, sums + MOTE_GEMM_PANEL);
+    }
+#endif
+}
+
 INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
                       const mote_gemm_columns *b, float *sums)
 {
-    mote_gemm_columns second = second_panel(b);
     bool powers = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT16 || kind == MOTE_GEMM_FLOAT;
     if (careful && powers) {
+        mote_gemm_columns second = second_panel(b);
         for (int r = 0; r < rows; r++) {
-            mote_gemm_rows row = {a->values + r * (ptrdiff_t)a->stride, a->stride,
-                                  a->scales + (size_t)r * a->scale_stride,
-                                  a->corrections + (size_t)r * a->scale_stride, a->scale_stride};
+            mote_gemm_rows row = rows_from(a, r);
             tile_carefully(kind, blocks, &row, b, sums + r * MOTE_GEMM_WIDTH);
             if (panels == 2) {
                 tile_carefully(kind, blocks, &row, &second, sums + r * MOTE_GEMM_WIDTH + MOTE_GEMM_PANEL);
@@ -191,14 +224,10 @@ INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, s
         }
         return;
     }
-    static tile_function *const two[MOTE_GEMM_KIND_COUNT][MOTE_GEMM_ROWS] = TABLE_OF(2);
-#if defined(__AVX512F__)
-    static tile_function *const one[MOTE_GEMM_KIND_COUNT][MOTE_GEMM_ROWS] = TABLE_OF(1);
-    (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, sums);
-#else
-    two[kind][rows - 1](blocks, a, b, sums);
-    if (panels == 2) {
-        two[kind][rows - 1](blocks, a, &second, sums + MOTE_GEMM_PANEL);
+    int first = rows > SHORT ? rows - rows / 2 : rows;
+    short_tile(kind, first, panels, blocks, a, b, sums);
+    if (first < rows) {
+        mote_gemm_rows rest = rows_from(a, first);
+        short_tile(kind, rows - first, panels, blocks, &rest, b, sums + first * MOTE_GEMM_WIDTH);
     }
-#endif
 }

@@ -210,6 +210,16 @@ static inline vint vi_lookup_bytes(const int8_t *table, vint index)
 {
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), index);
 }
+static inline vint vi_negate_words(vint x, vint a, int bit)
+{
+    vint sign = vi_sar_words(vi_shl_words(a, 15 - bit), 15);
+    return vi_sub_words(vi_xor(x, sign), sign);
+}
+static inline vint vi_words_of_lanes(vint a, int i)
+{
+    vint low = vi_and(i ? vi_shr(a, 16) : a, vi_set(0xFF));
+    return vi_or(low, vi_and(i ? vi_shr(a, 8) : vi_shl(a, 8), vi_set(0xFF0000)));
+}
 /* bytes of x where bit (of 0 .. 7) of the byte of a is set, else those of y */
 static inline vint vi_select_bit(vint a, int bit, vint x, vint y)
 {

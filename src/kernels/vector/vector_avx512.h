@@ -231,6 +231,19 @@ static inline vint vi_lookup_words(const int16_t *table, vint index)
 {
     return _mm512_permutexvar_epi16(index, _mm512_loadu_si512(table));
 }
+/* words of x, those negated where bit of the word of a is set */
+static inline vint vi_negate_words(vint x, vint a, int bit)
+{
+    return _mm512_mask_sub_epi16(x, _mm512_test_epi16_mask(a, vi_set_words(1 << bit)), vi_zero(), x);
+}
+/* bytes 0 and 1 of each lane, or 2 and 3, to its words */
+static inline vint vi_words_of_lanes(vint a, int i)
+{
+    const vint first = _mm512_broadcast_i32x4(_mm_setr_epi8(0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1));
+    const vint second =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(2, -1, 3, -1, 6, -1, 7, -1, 10, -1, 11, -1, 14, -1, 15, -1));
+    return _mm512_shuffle_epi8(a, i ? second : first);
+}
 /* bytes of x where bit (of 0 .. 7) of the byte of a is set, else those of y */
 static inline vint vi_select_bit(vint a, int bit, vint x, vint y)
 {
