@@ -38,8 +38,8 @@ enum { BENCH_PEERS = 3 };
 /* Loads them; returns how many are there. Call before anything sets their environment. */
 int bench_peers_open(int threads);
 const char *bench_peer_name(int peer);
-/* y [m, n] = x [m, k] w [n, k]^T. A library that can take weights packed beforehand does, as mote does: prepare first, or
- * with NULL for weights that change, which are read as they lie. */
+/* y [m, n] = x [m, k] w [n, k]^T. A library that can take weights packed beforehand does, as mote does: prepare first,
+ * or with NULL for weights that change, which are read as they lie. */
 bool bench_peer_prepare(int peer, size_t m, size_t n, size_t k, const float *w);
 void bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y);
 

@@ -77,11 +77,11 @@ static void report(const bench *b, line *l, const double *bytes)
             used = bytes[f] / time * 1e-9 / peak;
         }
         if (b->options->json) {
-            json_t *row = json_pack("{s:s, s:I, s:I, s:i, s:s, s:f, s:s, s:f, s:f, s:s, s:f, s:f, s:s}", "what", l->what,
-                                    "size", (json_int_t)b->size, "rows", (json_int_t)l->rows, "threads", b->threads,
-                                    "format", format, "gop_per_second", rate, "peer", peer_name, "peer_gop_per_second",
-                                    l->operations / peer_time * 1e-9, "ratio_to_peer", peer_time / time, "limit", limit,
-                                    "limit_per_second", peak, "of_limit", used, "cpu",
+            json_t *row = json_pack("{s:s, s:I, s:I, s:i, s:s, s:f, s:s, s:f, s:f, s:s, s:f, s:f, s:s}", "what",
+                                    l->what, "size", (json_int_t)b->size, "rows", (json_int_t)l->rows, "threads",
+                                    b->threads, "format", format, "gop_per_second", rate, "peer", peer_name,
+                                    "peer_gop_per_second", l->operations / peer_time * 1e-9, "ratio_to_peer",
+                                    peer_time / time, "limit", limit, "limit_per_second", peak, "of_limit", used, "cpu",
                                     mote_cpu_level_name(mote_context_cpu(b->context)));
             if (row) { /* a figure that is not a number, for want of a peer or a probe, has no JSON */
                 json_dumpf(row, stdout, JSON_COMPACT);
@@ -89,9 +89,9 @@ static void report(const bench *b, line *l, const double *bytes)
             }
             json_decref(row);
         } else {
-            printf("%-8s  %5zu  %4zu  %7d  %-10s  %8.1f  %8.1f %-8s  %5.2f  %8.1f %-5s  %5.2f\n", l->what, b->size, l->rows,
-                   b->threads, format, rate, l->operations / peer_time * 1e-9, peer_name, peer_time / time, peak, limit,
-                   used);
+            printf("%-8s  %5zu  %4zu  %7d  %-10s  %8.1f  %8.1f %-8s  %5.2f  %8.1f %-5s  %5.2f\n", l->what, b->size,
+                   l->rows, b->threads, format, rate, l->operations / peer_time * 1e-9, peer_name, peer_time / time,
+                   peak, limit, used);
         }
     }
     fflush(stdout);
@@ -223,8 +223,8 @@ static bool bench_vector(bench *b, size_t rows)
 static double time_training(const bench *b, mote_format format)
 {
     size_t n = b->size;
-    mote_policy policy = {format, format, format, format, format, format, MOTE_NEAREST_EVEN, MOTE_NEAREST_EVEN,
-                          MOTE_SCALE_FLOOR, 0};
+    mote_policy policy = {
+        format, format, format, format, format, format, MOTE_NEAREST_EVEN, MOTE_NEAREST_EVEN, MOTE_SCALE_FLOOR, 0};
     double start = mote_clock();
     mote_linear(b->context, &policy, n, n, n, b->x, 0, b->w, 0, NULL, b->y, 0);
     mote_linear_backward(b->context, &policy, n, n, n, b->x, 0, b->w, 0, b->y, 0, 0, b->dx, 0, b->dw, 0, NULL);
@@ -307,10 +307,12 @@ static void print_head(const bench *b)
     printf("%s\nagain: MOTE_CPU=%s mote bench matmul --threads %d --runs %d\n",
            b->peers ? "" : " none found; install libopenblas0-pthread, libblis4 or libdnnl2",
            mote_cpu_level_name(mote_context_cpu(b->context)), b->threads, b->options->runs);
-    printf("forward: x quantized within the time, W packed before; vector: W read from memory, 'of it' counts packed bytes;\n"
-           "training: y, dx and dW, all operands quantized within the time; a peer's figure is three products of that size\n");
-    printf("%-8s  %5s  %4s  %7s  %-10s  %8s  %8s %-8s  %5s  %8s %-5s  %5s\n", "what", "size", "rows", "threads", "format",
-           "GOP/s", "best", "peer", "ratio", "limit", "", "of it");
+    printf("forward: x quantized within the time, W packed before; vector: W read from memory, 'of it' counts packed "
+           "bytes;\n"
+           "training: y, dx and dW, all operands quantized within the time; a peer's figure is three products of that "
+           "size\n");
+    printf("%-8s  %5s  %4s  %7s  %-10s  %8s  %8s %-8s  %5s  %8s %-5s  %5s\n", "what", "size", "rows", "threads",
+           "format", "GOP/s", "best", "peer", "ratio", "limit", "", "of it");
 }
 
 int bench_matmul(const bench_options *options)
@@ -344,5 +346,6 @@ int bench_matmul(const bench_options *options)
     if (ok && cli_interrupted()) {
         return cli_complain(CLI_FAILED, "bench", "interrupted");
     }
-    return ok ? CLI_DONE : cli_complain(CLI_FAILED, "bench", "a product or a peer failed, or there is not enough memory");
+    return ok ? CLI_DONE
+              : cli_complain(CLI_FAILED, "bench", "a product or a peer failed, or there is not enough memory");
 }

@@ -181,8 +181,8 @@ static int there[BENCH_PEERS], count;
 
 int bench_peers_open(int threads)
 {
-    /* on processors whose model they do not know (most virtual machines, new ones) these libraries fall back to kernels at
-     * half or a quarter of the speed: tell them what to take, unless the user did */
+    /* on processors whose model they do not know (most virtual machines, new ones) these libraries fall back to kernels
+     * at half or a quarter of the speed: tell them what to take, unless the user did */
     mote_context *context = cli_context(1, NULL);
     mote_cpu_level level = context ? mote_context_cpu(context) : MOTE_CPU_C;
     mote_context_destroy(context);

@@ -1,6 +1,7 @@
 /* Products with few rows, bound by reading the columns: codes are expanded in registers and used at once, so that the
- * only memory touched is the packed panel, one stream from end to end, and it is asked for well ahead of its use. (Two panels
- * side by side halve the broadcasts of rows and are faster from the cache, but two streams are slower from memory.) */
+ * only memory touched is the packed panel, one stream from end to end, and it is asked for well ahead of its use. (Two
+ * panels side by side halve the broadcasts of rows and are faster from the cache, but two streams are slower from
+ * memory.) */
 #include "kernels/gemm/expand_body.h"
 #include "kernels/gemm/tile_body.h"
 

@@ -71,11 +71,11 @@ static size_t scale_parts(mote_gemm_kind kind) { return mote_gemm_is_nv(kind) ? 
 
 static size_t row_bytes(mote_gemm_kind kind, size_t blocks) { return blocks * mote_gemm_steps(kind) * 4 + ROW_PADDING; }
 
-/* Rows expanded together: about twice the second cache, so that most of a panel pair's pass finds them there while the
+/* Rows expanded together: about the second cache, so that most of a panel pair's pass finds them there while the
  * columns, which each stretch expands again, still serve many rows. */
 static size_t stretch_rows(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *p)
 {
-    size_t rows = (2 * context->level2_bytes) / (MOTE_GEMM_SEGMENT / MOTE_MX_BLOCK * mote_gemm_steps(kind) * 4);
+    size_t rows = context->level2_bytes / (MOTE_GEMM_SEGMENT / MOTE_MX_BLOCK * mote_gemm_steps(kind) * 4);
     return mote_size_min(rows, p->a.lines);
 }
 
@@ -344,6 +344,18 @@ static void fetch_ahead(const job *j, size_t panel, size_t part, size_t parts)
     }
 }
 
+/* Asks for the lines of y that a tile will write, as far as the second cache: rows a power of two apart would crowd the
+ * first. */
+static void fetch_result(const job *j, size_t row, int rows, size_t panel)
+{
+    const mote_gemm_product *p = j->product;
+    const float *y = p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + panel * MOTE_GEMM_PANEL;
+    for (int r = 0; r < rows; r++) {
+        __builtin_prefetch(y + r * p->stride, 0, 2);
+        __builtin_prefetch(y + r * p->stride + MOTE_GEMM_PANEL, 0, 2);
+    }
+}
+
 /* Rows begin .. end - 1 against one pair of panels. */
 static void tiles_task(void *argument, size_t index, void *scratch)
 {
@@ -372,6 +384,7 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         bool careful = watch && needs_care(j, range_of_rows(j, row, (size_t)rows), columns_range);
         memset(s->sums, 0, sizeof s->sums);
         fetch_ahead(j, panel, t - begin, end - begin);
+        fetch_result(j, row, rows, panel);
         multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, s->sums);
         finish(j, row, rows, panel, s->sums);
     }
