@@ -150,10 +150,21 @@ def test_extreme_scales(level, rng, scales):
         blocks = np.einsum("mck,nck->mnc", exact_values(a).reshape(7, 3, 32), exact_values(b).reshape(5, 3, 32))
         weight = np.abs(exact_values(a)) @ np.abs(exact_values(b)).T
         ordinary = (np.abs(blocks) < 2.0**125).all(-1)
-        bound = 40 * U * weight + 2.0**-140 * 1.0
+        bound = 40 * U * weight + 8 * 2.0**-149
         assert np.all(np.abs(y - exact)[ordinary] <= bound[ordinary]), (fa, fb)
         huge = (np.abs(blocks[..., 0]) > 2.0**140) & (np.abs(blocks[..., 1:]) < 2.0**120).all(-1)
         assert np.all(np.isinf(y[huge]) & (np.sign(y[huge]) == np.sign(exact[huge]))), (fa, fb)
+
+
+@pytest.mark.parametrize("scales", [(40, 70), (60, 62), (1, 120), (20, 20)], ids=str)
+def test_results_among_the_smallest_numbers(level, rng, scales):
+    for fa, fb in itertools.product(MX, MX):
+        a = extreme(rng, fa, (7, 96), [scales[0], scales[0] + 3])
+        b = extreme(rng, fb, (35, 96), [scales[1], scales[1] + 9])
+        y = mote.matmul(a, b.transpose())
+        exact = exact_values(a) @ exact_values(b).T
+        weight = np.abs(exact_values(a)) @ np.abs(exact_values(b)).T
+        assert np.all(np.abs(y - exact) <= 40 * U * weight + 8 * 2.0**-149), (fa, fb)
 
 
 def test_saturated_blocks_and_cancelling_sums(level):
@@ -207,6 +218,7 @@ def test_padding_of_other_makers_is_not_read(level, rng):
         assert np.array_equal(dirty.dequantize(), a.dequantize())
         assert np.array_equal(mote.matmul(dirty, b.transpose()), y), f
         assert np.array_equal(mote.matmul(b, dirty.transpose()), y.T), f
+        assert np.array_equal(mote.matmul(dirty, dirty.transpose()), mote.matmul(a, a.transpose())), f
 
 
 def test_batches_strides_and_vectors(level, rng):
@@ -274,6 +286,14 @@ def test_linear_is_the_products_of_quantized_operands(level, rng, name, size):
     assert np.array_equal(dw, product(dy.T, x, policy.update_gradient, policy.update_activation))
     assert np.array_equal(db, dy.astype(np.float64).sum(0).astype(np.float32))
     assert np.array_equal(mote.linear(x.reshape(1, rows, inputs), w, b, policy=policy)[0], y)
+
+
+def test_bias_is_added_once_whatever_the_length(level, rng):
+    for inputs in (30, 2049, 4200):
+        x, w, b = rng.normal(size=(14, inputs)), rng.normal(size=(40, inputs)), rng.normal(size=40) * 1000
+        for name in ("fp32", "mxint8", "mxfp8", "nvfp4"):
+            plain = mote.linear(x, w, policy=name)
+            assert np.allclose(mote.linear(x, w, b, policy=name), plain + b, rtol=1e-5, atol=1e-3), (inputs, name)
 
 
 CONVOLUTIONS = [((1, 1), (0, 0), (1, 1)), ((2, 1), (1, 2), (1, 1)), ((1, 2), (2, 0), (2, 1)), ((3, 2), (1, 1), (1, 2))]
