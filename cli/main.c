@@ -26,7 +26,7 @@ static void usage(FILE *to)
         fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
     }
     fprintf(to, "\n'mote VERB --help' explains a verb with examples. Environment: MOTE_THREADS=N,\n"
-                "MOTE_CPU=c|avx2|avx512|avx512vnni (the best instruction set to use).\n"
+                "MOTE_CPU=c|avx2|avx512|avx512vnni|avx512bf16 (the best instruction set to use).\n"
                 "Exit status: 0 done, 1 failed, 2 used wrongly.\n");
 }
 

@@ -23,7 +23,8 @@ typedef enum mote_cpu_level {
     MOTE_CPU_AVX2 = 1,       /* AVX2, FMA, F16C */
     MOTE_CPU_AVX512 = 2,     /* AVX-512 F, BW, DQ, VL */
     MOTE_CPU_AVX512VNNI = 3, /* ... and VNNI */
-    MOTE_CPU_LEVEL_COUNT = 4
+    MOTE_CPU_AVX512BF16 = 4, /* ... and VBMI and BF16 dot products faster than FP32 (AMD's are, Intel's are not) */
+    MOTE_CPU_LEVEL_COUNT = 5
 } mote_cpu_level;
 
 /* Where a context gets its memory. Both functions must be safe to call from the context's thread. */

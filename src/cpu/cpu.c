@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const level_names[MOTE_CPU_LEVEL_COUNT] = {"c", "avx2", "avx512", "avx512vnni"};
+static const char *const level_names[MOTE_CPU_LEVEL_COUNT] = {"c", "avx2", "avx512", "avx512vnni", "avx512bf16"};
 
 const char *mote_cpu_level_name(mote_cpu_level level)
 {
@@ -58,8 +58,8 @@ static const feature features[] = {
     {"avx512bw", 7, 0, 1, 30, STATE_AVX512, MOTE_CPU_AVX512},
     {"avx512vl", 7, 0, 1, 31, STATE_AVX512, MOTE_CPU_AVX512},
     {"avx512vnni", 7, 0, 2, 11, STATE_AVX512, MOTE_CPU_AVX512VNNI},
-    {"avx512vbmi", 7, 0, 2, 1, STATE_AVX512, LISTED},
-    {"avx512bf16", 7, 1, 0, 5, STATE_AVX512, LISTED},
+    {"avx512vbmi", 7, 0, 2, 1, STATE_AVX512, MOTE_CPU_AVX512BF16},
+    {"avx512bf16", 7, 1, 0, 5, STATE_AVX512, MOTE_CPU_AVX512BF16},
     {"avx512fp16", 7, 0, 3, 23, STATE_AVX512, LISTED},
     {"gfni", 7, 0, 2, 8, 0, LISTED},
     {"amx_tile", 7, 0, 3, 24, STATE_AMX, LISTED},
@@ -89,6 +89,14 @@ static bool feature_usable(const feature *f, uint32_t state)
     return (r[f->reg] >> f->bit & 1) && (state & f->state) == f->state;
 }
 
+/* Intel's BF16 dot products run at half the rate of FP32 multiply-adds, AMD's at twice. */
+static bool bf16_is_fast(void)
+{
+    enum { EBX_AUTH = 0x68747541, EDX_ENTI = 0x69746E65, ECX_CAMD = 0x444D4163 }; /* "AuthenticAMD" */
+    uint32_t eax, ebx, ecx, edx;
+    return __get_cpuid(0, &eax, &ebx, &ecx, &edx) && ebx == EBX_AUTH && edx == EDX_ENTI && ecx == ECX_CAMD;
+}
+
 mote_cpu_level mote_cpu_best(void)
 {
     uint32_t state = enabled_state();
@@ -99,7 +107,7 @@ mote_cpu_level mote_cpu_best(void)
             best = features[i].level - 1;
         }
     }
-    return (mote_cpu_level)best;
+    return best == MOTE_CPU_AVX512BF16 && !bf16_is_fast() ? MOTE_CPU_AVX512VNNI : (mote_cpu_level)best;
 }
 
 void mote_cpu_features(char *text, size_t size)

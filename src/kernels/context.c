@@ -52,7 +52,7 @@ static mote_status choose_level(const char *name, mote_cpu_level *level, char *m
     *level = mote_cpu_level_find(name);
     if (*level == MOTE_CPU_LEVEL_COUNT) {
         return explain(message, size, MOTE_ERROR_ARGUMENT,
-                       "MOTE_CPU: unknown instruction set '%s'; known: c avx2 avx512 avx512vnni", name);
+                       "MOTE_CPU: unknown instruction set '%s'; known: c avx2 avx512 avx512vnni avx512bf16", name);
     }
     if (*level > best) {
         return explain(message, size, MOTE_ERROR_UNSUPPORTED,

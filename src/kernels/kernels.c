@@ -6,7 +6,8 @@ enum {
     LEVEL_c = MOTE_CPU_C,
     LEVEL_avx2 = MOTE_CPU_AVX2,
     LEVEL_avx512 = MOTE_CPU_AVX512,
-    LEVEL_avx512vnni = MOTE_CPU_AVX512VNNI
+    LEVEL_avx512vnni = MOTE_CPU_AVX512VNNI,
+    LEVEL_avx512bf16 = MOTE_CPU_AVX512BF16
 };
 
 void mote_kernels_select(mote_kernels *kernels, mote_cpu_level level)

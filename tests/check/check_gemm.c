@@ -16,6 +16,12 @@ static bool integers(mote_gemm_kind kind)
     return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_INT16;
 }
 
+/* False for the one kind that only its own level and portable C have. */
+static bool offered(const check_kernel *kernel, int kind)
+{
+    return kind != MOTE_GEMM_BF16 || strcmp(kernel->isa, "avx512bf16") == 0 || strcmp(kernel->isa, "c") == 0;
+}
+
 static bool offset(mote_gemm_kind kind) { return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV; }
 
 static bool same_float(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
@@ -35,8 +41,14 @@ static uint32_t random_word(mote_gemm_kind kind, bool columns, bool narrow)
         uint32_t low = (uint32_t)((int)check_below(897) - 448) & 0xFFFF;
         return low | (uint32_t)((int)check_below(897) - 448) << 16;
     }
-    float value = ldexpf((float)((int)check_below(4097) - 2048), (int)check_below(24) - 20);
-    memcpy(&word, &value, sizeof word);
+    bool halves = kind == MOTE_GEMM_BF16;
+    for (int i = 0; i < 1 + halves; i++) {
+        int most = halves ? 256 : 2048;
+        uint32_t bits;
+        float value = ldexpf((float)((int)check_below(2 * (size_t)most + 1) - most), (int)check_below(24) - 20);
+        memcpy(&bits, &value, sizeof bits);
+        word = halves ? word << 16 | bits >> 16 : bits;
+    }
     return word;
 }
 
@@ -74,7 +86,13 @@ static float expected_sum(mote_gemm_kind kind, size_t blocks, const uint8_t *row
                 memcpy(&q, y + 2 * i, 2);
                 exact += p * q;
             }
-            if (!integers(kind)) {
+            for (int i = 1; i >= 0 && kind == MOTE_GEMM_BF16; i--) { /* the high half first */
+                float p = 0, q = 0;
+                memcpy((char *)&p + 2, x + 2 * i, 2);
+                memcpy((char *)&q + 2, y + 2 * i, 2);
+                sum = fmaf(p, q, sum);
+            }
+            if (!integers(kind) && kind != MOTE_GEMM_BF16) {
                 float p, q;
                 memcpy(&p, x, 4);
                 memcpy(&q, y, 4);
@@ -164,7 +182,7 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
 void check_gemm_tile(const check_kernel *kernel)
 {
     for (int kind = 0; kind < MOTE_GEMM_KIND_COUNT; kind++) {
-        for (int rows = 1; rows <= MOTE_GEMM_ROWS; rows++) {
+        for (int rows = 1; rows <= MOTE_GEMM_ROWS && offered(kernel, kind); rows++) {
             for (int panels = 1; panels <= 2; panels++) {
                 for (size_t blocks = 1; blocks <= 9; blocks += 1 + check_below(3)) {
                     check_one_tile(kernel, (mote_gemm_kind)kind, false, rows, panels, blocks);
@@ -182,7 +200,8 @@ static bool holds(mote_gemm_kind kind, mote_format format)
     switch (kind) {
     case MOTE_GEMM_INT8: return small;
     case MOTE_GEMM_INT16: return small || format == MOTE_MXFP6_E3M2;
-    case MOTE_GEMM_FLOAT: return format != MOTE_NVFP4;
+    case MOTE_GEMM_FLOAT:
+    case MOTE_GEMM_BF16: return format != MOTE_NVFP4;
     case MOTE_GEMM_INT8_NV:
     case MOTE_GEMM_FLOAT_NV: return format == MOTE_NVFP4;
     default: return false;
@@ -219,8 +238,12 @@ static bool word_is(mote_gemm_kind kind, mote_format format, uint32_t code, bool
         memcpy(&word, where, sizeof word);
         return word == (int)value;
     }
-    float word;
-    memcpy(&word, where, sizeof word);
+    float word = 0;
+    if (kind == MOTE_GEMM_BF16) {
+        memcpy((char *)&word + 2, where, 2);
+    } else {
+        memcpy(&word, where, sizeof word);
+    }
     return (double)word == value;
 }
 
@@ -231,7 +254,8 @@ void check_gemm_expand_row(const check_kernel *kernel)
             const mote_element *element = mote_element_get(formats[f]);
             size_t word = mote_gemm_steps((mote_gemm_kind)kind) * 4 / MOTE_MX_BLOCK;
             size_t part = (size_t)mote_format_get(formats[f])->block_length;
-            for (size_t count = MOTE_MX_BLOCK; holds((mote_gemm_kind)kind, formats[f]) && count <= 9 * MOTE_MX_BLOCK;
+            for (size_t count = MOTE_MX_BLOCK;
+                 offered(kernel, kind) && holds((mote_gemm_kind)kind, formats[f]) && count <= 9 * MOTE_MX_BLOCK;
                  count += MOTE_MX_BLOCK) {
                 uint32_t codes[9 * MOTE_MX_BLOCK];
                 uint8_t *line = check_buffer(VALUES, count * (size_t)element->bits / 8);
@@ -244,7 +268,8 @@ void check_gemm_expand_row(const check_kernel *kernel)
                                                               corrections);
                 int32_t sum = 0;
                 for (size_t i = 0; i < count; i++) {
-                    if (!word_is((mote_gemm_kind)kind, formats[f], codes[i], false, row + i * word)) {
+                    if (!word_is((mote_gemm_kind)kind, formats[f], codes[i], false,
+                                 row + mote_gemm_place((mote_gemm_kind)kind, i) * word)) {
                         check_fail("kind %d, %s: value %zu of %zu, code %#x", kind, mote_format_get(formats[f])->name,
                                    i, count, codes[i]);
                         return;
@@ -334,8 +359,8 @@ void check_gemm_expand_panel(const check_kernel *kernel)
         for (int f = 0; f < FORMATS + 2; f++) {
             mote_format format = f < FORMATS ? formats[f] : f == FORMATS ? MOTE_BF16 : MOTE_FP16;
             const mote_element *element = mote_element_get(format);
-            bool plain = f >= FORMATS && !integers((mote_gemm_kind)kind);
-            if (!plain && !(f < FORMATS && holds((mote_gemm_kind)kind, format))) {
+            bool plain = f >= FORMATS && !integers((mote_gemm_kind)kind) && kind != MOTE_GEMM_BF16;
+            if (!offered(kernel, kind) || (!plain && !(f < FORMATS && holds((mote_gemm_kind)kind, format)))) {
                 continue;
             }
             size_t count = MOTE_MX_BLOCK * (1 + check_below(3)), bits = (size_t)element->bits;
@@ -350,7 +375,8 @@ void check_gemm_expand_panel(const check_kernel *kernel)
             mote_gemm_pack_panel__c(element, count, MOTE_GEMM_PANEL, lines, stride, packed);
             ((mote_gemm_expand_panel_fn *)kernel->function)((mote_gemm_kind)kind, element, count, packed, panel);
             for (size_t i = 0; i < count * MOTE_GEMM_PANEL; i++) {
-                const uint8_t *where = panel + panel_place(word, i % count, i / count);
+                const uint8_t *where =
+                    panel + panel_place(word, mote_gemm_place((mote_gemm_kind)kind, i % count), i / count);
                 float value, expected = plain ? ref_widen(format, codes[i]) : 0;
                 memcpy(&value, where, plain ? sizeof value : 0);
                 if (plain ? !same_float(value, expected)
@@ -375,7 +401,8 @@ void check_gemm_few(const check_kernel *kernel)
         mote_gemm_kind kind = (mote_gemm_kind)(i % MOTE_GEMM_FLOAT_NV);
         mote_format format = formats[i / MOTE_GEMM_FLOAT_NV % FORMATS];
         int rows = 1 + i / MOTE_GEMM_FLOAT_NV / FORMATS % MOTE_GEMM_ROWS, panels = 1 + (int)check_below(2);
-        if (!holds(kind, format) || (narrow && kind == MOTE_GEMM_INT8 && format != MOTE_MXFP4_E2M1)) {
+        if (!holds(kind, format) || !offered(kernel, (int)kind) ||
+            (narrow && kind == MOTE_GEMM_INT8 && format != MOTE_MXFP4_E2M1)) {
             continue;
         }
         const mote_element *element = mote_element_get(format);
@@ -515,9 +542,12 @@ static void call_tile(void *argument)
 
 void time_gemm_tile(const check_kernel *kernel)
 {
-    static const char *const names[] = {"int8 (GOP/s)",    "int16 (GOP/s)",    "float (GOP/s)",
+    static const char *const names[] = {"int8 (GOP/s)",    "int16 (GOP/s)",    "float (GOP/s)", "bf16 (GOP/s)",
                                         "int8 nv (GOP/s)", "float nv (GOP/s)", "plain (GOP/s)"};
     for (int kind = 0; kind < MOTE_GEMM_KIND_COUNT; kind++) {
+        if (!offered(kernel, kind)) {
+            continue;
+        }
         size_t row = BLOCKS * mote_gemm_steps((mote_gemm_kind)kind) * 4, panel = row * MOTE_GEMM_PANEL;
         timing t = {.kernel = kernel, .kind = (mote_gemm_kind)kind};
         uint8_t *values = memset(check_buffer(VALUES, MOTE_GEMM_ROWS * row), 0, MOTE_GEMM_ROWS * row);
@@ -553,12 +583,21 @@ static void call_expand_panel(void *argument)
     ((mote_gemm_expand_panel_fn *)t->kernel->function)(t->kind, t->element, BLOCKS * MOTE_MX_BLOCK, t->in, t->out);
 }
 
+static mote_cpu_level level(const check_kernel *kernel)
+{
+    int found = 0;
+    while (strcmp(mote_cpu_level_name((mote_cpu_level)found), kernel->isa) != 0) {
+        found++;
+    }
+    return (mote_cpu_level)found;
+}
+
 /* Times a kernel for every format in the kind that its products with itself take. lines: handled in one call. */
 static void time_formats(const check_kernel *kernel, size_t lines, void (*call)(void *))
 {
     for (int f = 0; f < FORMATS; f++) {
         timing t = {.kernel = kernel, .element = mote_element_get(formats[f])};
-        t.kind = mote_gemm_choose(MOTE_CPU_AVX512VNNI, formats[f], formats[f]);
+        t.kind = mote_gemm_choose(level(kernel), formats[f], formats[f]);
         size_t values = lines * BLOCKS * MOTE_MX_BLOCK, bytes = values * (size_t)t.element->bits / 8;
         t.in = memset(check_buffer(VALUES, bytes), 0, bytes);
         t.out = check_buffer(COLUMNS, values * 4);
@@ -593,10 +632,9 @@ static void call_few(void *argument)
 
 void time_gemm_few(const check_kernel *kernel)
 {
-    bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
     for (int f = 0; f < FORMATS; f++) {
         timing t = {.kernel = kernel, .element = mote_element_get(formats[f])};
-        t.kind = mote_gemm_choose(narrow ? MOTE_CPU_AVX512 : MOTE_CPU_AVX512VNNI, formats[f], formats[f]);
+        t.kind = mote_gemm_choose(level(kernel), formats[f], formats[f]);
         size_t row = BLOCKS * MOTE_MX_BLOCK * 4, codes = BLOCKS * (size_t)t.element->bits * MOTE_GEMM_LINE;
         size_t scales = 2 * BLOCKS * MOTE_GEMM_PANEL;
         int32_t *zeros = memset(check_buffer(ROW_SCALES, 4 * scales), 0, 4 * scales);

@@ -20,7 +20,7 @@ SEGMENT, U = 2048, 2.0**-24
 
 def levels():
     found = []
-    for cpu in ("c", "avx2", "avx512", "avx512vnni"):
+    for cpu in ("c", "avx2", "avx512", "avx512vnni", "avx512bf16"):
         try:
             found.append((cpu, Context(cpu=cpu)))
         except mote.MoteError:

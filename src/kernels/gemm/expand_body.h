@@ -81,6 +81,59 @@ INLINE vfloat floats(int code, const mote_element *element, vint codes, int i)
     return decode(element, WIDTH(code), code == INTEGER, vi_lanes_of_quarter(codes, i));
 }
 
+/* BF16 words from codes, by tables of their low and high bytes. Lane i of word number w (0 or 1) holds the values of
+ * bytes 2 w (in its high half) and 2 w + 1 of lane i of the codes. */
+#if defined(MOTE_GEMM_HAVE_BF16)
+typedef struct bf16_table {
+    vint low[2], high[2]; /* of the first and the second 64 codes; of 8-bit floats without their sign */
+} bf16_table;
+
+INLINE bf16_table bf16_table_of(int sort, const mote_element *element)
+{
+    bf16_table t;
+    for (int half = 0; half < 2; half++) {
+        vint codes = vi_add(vi_iota_bytes(), vi_set_bytes(64 * half));
+        uint8_t low[64], high[64];
+        for (int i = 0; i < 4; i++) {
+            vint bits = vf_bits(floats(sort, element, codes, i));
+            vi_store_bytes(low + i * LANES, vi_and(vi_shr(bits, 16), vi_set(0xFF)), LANES);
+            vi_store_bytes(high + i * LANES, vi_shr(bits, 24), LANES);
+        }
+        t.low[half] = vi_load(low);
+        t.high[half] = vi_load(high);
+    }
+    return t;
+}
+
+INLINE vint bf16_words(int sort, const mote_element *element, const bf16_table *t, vint code, int w)
+{
+    if (sort == INTEGER) { /* two's complement has no table of half the codes */
+        vint bytes = vi_by_byte(code);
+        vint first = vf_bits(floats(sort, element, bytes, 2 * w));
+        vint second = vf_bits(floats(sort, element, bytes, 2 * w + 1));
+        return vi_or(vi_and(first, vi_set(0xFFFF0000u)), vi_shr(second, 16));
+    }
+    vint low = vi_lookup_two(t->low, code), high = vi_lookup_two(t->high, code);
+    if (sort == E4M3 || sort == E5M2) {
+        high = vi_or(high, vi_and(code, vi_set_bytes(0x80)));
+    }
+    return vi_swapped_words(low, high, w);
+}
+#else /* not chosen */
+INLINE vint vi_zip(vint even, vint odd, int i) { return i ? odd : even; }
+typedef struct bf16_table {
+    int none;
+} bf16_table;
+INLINE bf16_table bf16_table_of(int sort, const mote_element *element)
+{
+    return (void)sort, (void)element, (bf16_table){0};
+}
+INLINE vint bf16_words(int sort, const mote_element *element, const bf16_table *t, vint code, int w)
+{
+    return (void)sort, (void)element, (void)t, (void)w, code;
+}
+#endif
+
 /* ---- rows ---- */
 
 INLINE vint load_codes(int bits, const uint8_t *line)
@@ -91,8 +144,8 @@ INLINE vint load_codes(int bits, const uint8_t *line)
 }
 
 /* CODES codes of a line. */
-INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int sort, const uint8_t *line, uint8_t *row,
-                         int32_t *corrections)
+INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int sort, const bf16_table *table,
+                         const uint8_t *line, uint8_t *row, int32_t *corrections)
 {
     const int bits = WIDTH(sort);
     vint code = load_codes(bits, line);
@@ -106,7 +159,11 @@ INLINE void expand_codes(mote_gemm_kind kind, const mote_element *element, int s
         }
         return;
     }
-    if (kind == MOTE_GEMM_INT16) {
+    if (kind == MOTE_GEMM_BF16) { /* words come for even and odd steps apart */
+        vint even = bf16_words(sort, element, table, code, 0), odd = bf16_words(sort, element, table, code, 1);
+        vi_store(row, vi_zip(even, odd, 0));
+        vi_store(row + sizeof(vint), vi_zip(even, odd, 1));
+    } else if (kind == MOTE_GEMM_INT16) {
         for (int i = 0; i < 2; i++) {
             vi_store(row + i * (int)sizeof(vint), integer_words(element, bits, vi_words_of_half(code, i)));
         }
@@ -121,11 +178,12 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int so
                         uint8_t *row, int32_t *corrections)
 {
     const int bits = WIDTH(sort);
-    const int word = kind == MOTE_GEMM_INT16 ? 2 : kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV ? 4 : 1;
+    const int word = (int)mote_gemm_steps(kind) * 4 / MOTE_MX_BLOCK;
     const int part = kind == MOTE_GEMM_INT8_NV ? MOTE_NVFP4_BLOCK : MOTE_MX_BLOCK;
+    const bf16_table table = kind == MOTE_GEMM_BF16 ? bf16_table_of(sort, element) : (bf16_table){0};
     size_t i = 0;
     for (; i + CODES <= count; i += CODES) {
-        expand_codes(kind, element, sort, line + i * (size_t)bits / 8, row + i * (size_t)word,
+        expand_codes(kind, element, sort, &table, line + i * (size_t)bits / 8, row + i * (size_t)word,
                      corrections + i / (size_t)part);
     }
     if (i < count) { /* half a vector of AVX-512 */
@@ -133,7 +191,7 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int so
         int32_t sums[CODES / MOTE_NVFP4_BLOCK];
         size_t left = count - i;
         memcpy(padded, line + i * (size_t)bits / 8, left * (size_t)bits / 8);
-        expand_codes(kind, element, sort, padded, values, sums);
+        expand_codes(kind, element, sort, &table, padded, values, sums);
         memcpy(row + i * (size_t)word, values, left * (size_t)word);
         if (word == 1) {
             memcpy(corrections + i / (size_t)part, sums, left / (size_t)part * sizeof *sums);
@@ -148,18 +206,18 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int so
         switch (kind) {                                                                                                \
         case MOTE_GEMM_INT8: FOR_EACH_INTEGER(body, MOTE_GEMM_INT8, element, sort_, __VA_ARGS__); break;               \
         case MOTE_GEMM_INT16: FOR_EACH_INTEGER(body, MOTE_GEMM_INT16, element, sort_, __VA_ARGS__); break;             \
+        case MOTE_GEMM_BF16: FOR_EACH_SORT(body, MOTE_GEMM_BF16, element, sort_, __VA_ARGS__); break;                  \
         case MOTE_GEMM_INT8_NV: body(MOTE_GEMM_INT8_NV, element, FOUR, __VA_ARGS__); break;                            \
-        default:                                                                                                       \
-            if (sort_ == E4M3) {                                                                                       \
-                body(MOTE_GEMM_FLOAT, element, E4M3, __VA_ARGS__);                                                     \
-            } else if (sort_ == E5M2) {                                                                                \
-                body(MOTE_GEMM_FLOAT, element, E5M2, __VA_ARGS__);                                                     \
-            } else {                                                                                                   \
-                FOR_EACH_INTEGER(body, MOTE_GEMM_FLOAT, element, sort_, __VA_ARGS__);                                  \
-            }                                                                                                          \
-            break;                                                                                                     \
+        default: FOR_EACH_SORT(body, MOTE_GEMM_FLOAT, element, sort_, __VA_ARGS__); break;                             \
         }                                                                                                              \
     } while (0)
+#define FOR_EACH_SORT(body, kind, element, sort, ...)                                                                  \
+    if ((sort) == E4M3) {                                                                                              \
+        body(kind, element, E4M3, __VA_ARGS__);                                                                        \
+    } else if ((sort) == E5M2) {                                                                                       \
+        body(kind, element, E5M2, __VA_ARGS__);                                                                        \
+    } else                                                                                                             \
+        FOR_EACH_INTEGER(body, kind, element, sort, __VA_ARGS__)
 #define FOR_EACH_INTEGER(body, kind, element, sort, ...)                                                               \
     if ((sort) == INTEGER) {                                                                                           \
         body(kind, element, INTEGER, __VA_ARGS__);                                                                     \
@@ -272,8 +330,8 @@ INLINE void unpack_block(int bits, const uint8_t *packed, vint *code)
     }
 }
 
-INLINE void expand_block(mote_gemm_kind kind, const mote_element *element, int sort, const uint8_t *packed,
-                         uint8_t *panel)
+INLINE void expand_block(mote_gemm_kind kind, const mote_element *element, int sort, const bf16_table *table,
+                         const uint8_t *packed, uint8_t *panel)
 {
     const int bits = WIDTH(sort);
     vint code[BLOCK_LINES];
@@ -282,6 +340,9 @@ INLINE void expand_block(mote_gemm_kind kind, const mote_element *element, int s
     for (int j = 0; j < BLOCK_LINES; j++) {
         if (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) {
             vi_store(panel + j * MOTE_GEMM_LINE, column_integers(bits, code[j]));
+        } else if (kind == MOTE_GEMM_BF16) {
+            vi_store(panel + 2 * j * MOTE_GEMM_LINE, bf16_words(sort, element, table, code[j], 0));
+            vi_store(panel + (2 * j + 1) * MOTE_GEMM_LINE, bf16_words(sort, element, table, code[j], 1));
         } else if (kind == MOTE_GEMM_INT16) {
             vi_store(panel + 2 * j * MOTE_GEMM_LINE, integer_words(element, bits, vi_words_of_lanes(code[j], 0)));
             vi_store(panel + (2 * j + 1) * MOTE_GEMM_LINE, integer_words(element, bits, vi_words_of_lanes(code[j], 1)));
@@ -298,10 +359,12 @@ INLINE void expand_blocks(mote_gemm_kind kind, const mote_element *element, int 
                           const uint8_t *packed, uint8_t *panel)
 {
     const int bits = WIDTH(sort);
-    const size_t lines = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8 : kind == MOTE_GEMM_INT16 ? 16 : 32;
+    const size_t lines = mote_gemm_steps(kind);
+    const bf16_table table = kind == MOTE_GEMM_BF16 ? bf16_table_of(sort, element) : (bf16_table){0};
     for (size_t i = 0; i < count / MOTE_MX_BLOCK; i++) {
         for (int h = 0; h < HALVES; h++) {
-            expand_block(kind, element, sort, packed + i * (size_t)bits * MOTE_GEMM_LINE + (size_t)h * sizeof(vint),
+            expand_block(kind, element, sort, &table,
+                         packed + i * (size_t)bits * MOTE_GEMM_LINE + (size_t)h * sizeof(vint),
                          panel + i * lines * MOTE_GEMM_LINE + (size_t)h * sizeof(vint));
         }
     }

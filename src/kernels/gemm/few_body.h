@@ -14,6 +14,7 @@ typedef struct few_job {
     const mote_element *element;
     const uint8_t *codes, *scales; /* of LANES columns */
     int field;
+    const bf16_table *table;
 } few_job;
 
 INLINE vint few_scale(const few_job *f, bool nv, size_t block)
@@ -24,13 +25,16 @@ INLINE vint few_scale(const few_job *f, bool nv, size_t block)
 }
 
 /* Columns of word number w of a code line: a line holds one word of bytes, two of 16-bit integers or four of FP32. */
-INLINE vint few_column(mote_gemm_kind kind, int sort, const mote_element *element, vint code, int w)
+INLINE vint few_column(mote_gemm_kind kind, int sort, const few_job *f, vint code, int w)
 {
+    if (kind == MOTE_GEMM_BF16) {
+        return bf16_words(sort, f->element, f->table, code, w);
+    }
     if (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) {
         return column_integers(WIDTH(sort), code);
     }
-    return kind == MOTE_GEMM_INT16 ? integer_words(element, WIDTH(sort), vi_words_of_lanes(code, w))
-                                   : vf_bits(floats(sort, element, code, w));
+    return kind == MOTE_GEMM_INT16 ? integer_words(f->element, WIDTH(sort), vi_words_of_lanes(code, w))
+                                   : vf_bits(floats(sort, f->element, code, w));
 }
 
 /* One block, in parts where a scale belongs to half of it. */
@@ -38,7 +42,7 @@ INLINE void few_block(mote_gemm_kind kind, int sort, int rows, const few_job *f,
 {
     const bool nv = kind == MOTE_GEMM_INT8_NV;
     const int parts = nv ? 2 : 1, lines = BLOCK_LINES / parts;
-    const int words = kind == MOTE_GEMM_INT8 || nv ? 1 : kind == MOTE_GEMM_INT16 ? 2 : 4;
+    const int words = kind == MOTE_GEMM_INT8 || nv ? 1 : kind == MOTE_GEMM_INT16 || kind == MOTE_GEMM_BF16 ? 2 : 4;
     const uint8_t *values = f->a->values + block * (size_t)(BLOCK_LINES * words * 4);
     vint code[BLOCK_LINES], sum[MOTE_GEMM_FEW];
     unpack_block(WIDTH(sort), f->codes + block * (size_t)WIDTH(sort) * MOTE_GEMM_LINE, code);
@@ -52,7 +56,7 @@ INLINE void few_block(mote_gemm_kind kind, int sort, int rows, const few_job *f,
             vint line = words == 4 ? vi_by_byte(code[j]) : code[j];
 #pragma GCC unroll 4
             for (int w = 0; w < words; w++) {
-                vint column = few_column(kind, sort, f->element, line, w);
+                vint column = few_column(kind, sort, f, line, w);
                 for (int r = 0; r < rows; r++) {
                     const uint8_t *row = values + (size_t)r * f->a->stride + 4 * (j * words + w);
                     sum[r] = step(kind, sum[r], column, vi_broadcast(row));
@@ -92,12 +96,17 @@ INLINE void few_rows(mote_gemm_kind kind, int sort, int rows, size_t blocks, con
 INLINE void few_of(mote_gemm_kind kind, const mote_element *element, int sort, int rows, int panels, size_t blocks,
                    const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums)
 {
+    const bf16_table table = kind == MOTE_GEMM_BF16 ? bf16_table_of(sort, element) : (bf16_table){0};
     for (int i = 0; i < panels * HALVES; i++) {
         size_t panel = (size_t)(i / HALVES), half = (size_t)(i % HALVES);
         for (int r = 0; r < rows;) {
             mote_gemm_rows here = rows_from(a, r);
-            few_job f = {&here, element, b->codes + panel * b->stride + half * sizeof(vint),
-                         b->scales + panel * b->scale_stride + half * LANES, b->field};
+            few_job f = {&here,
+                         element,
+                         b->codes + panel * b->stride + half * sizeof(vint),
+                         b->scales + panel * b->scale_stride + half * LANES,
+                         b->field,
+                         &table};
             float *to = sums + r * MOTE_GEMM_WIDTH + i * LANES;
             if (rows - r >= 4) {
                 few_rows(kind, sort, 4, blocks, &f, to);

@@ -25,6 +25,12 @@ static float block_sum(mote_gemm_kind kind, size_t steps, const uint8_t *row, co
             memcpy(x, a, sizeof x);
             memcpy(y, b, sizeof y);
             integer += x[0] * y[0] + x[1] * y[1];
+        } else if (kind == MOTE_GEMM_BF16) {
+            uint32_t x, y;
+            memcpy(&x, a, sizeof x);
+            memcpy(&y, b, sizeof y);
+            sum = fmaf(mote_bits_float(x & 0xFFFF0000u), mote_bits_float(y & 0xFFFF0000u), sum);
+            sum = fmaf(mote_bits_float(x << 16), mote_bits_float(y << 16), sum);
         } else {
             float x, y;
             memcpy(&x, a, sizeof x);
@@ -86,7 +92,8 @@ static int32_t expand_one(mote_gemm_kind kind, const mote_element *element, uint
 {
     float value = mote_decode_element(element, code) * power(mote_gemm_fraction(kind, element));
     bool integers = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_INT16;
-    return integers ? (int32_t)value : (int32_t)mote_float_bits(value);
+    uint32_t word = mote_float_bits(value);
+    return integers ? (int32_t)value : (int32_t)(kind == MOTE_GEMM_BF16 ? word >> 16 : word);
 }
 
 void mote_gemm_expand_row__c(mote_gemm_kind kind, const mote_element *element, size_t count, const uint8_t *line,
@@ -96,7 +103,7 @@ void mote_gemm_expand_row__c(mote_gemm_kind kind, const mote_element *element, s
     size_t part = kind == MOTE_GEMM_INT8_NV ? MOTE_NVFP4_BLOCK : MOTE_MX_BLOCK;
     for (size_t i = 0; i < count; i++) {
         int32_t value = expand_one(kind, element, mote_unpack_code(line, element->bits, i));
-        memcpy((uint8_t *)row + i * bytes, &value, bytes); /* little-endian: the low bytes */
+        memcpy((uint8_t *)row + mote_gemm_place(kind, i) * bytes, &value, bytes); /* little-endian: the low bytes */
         if (bytes == 1) {
             corrections[i / part] = (i % part ? corrections[i / part] : 0) - MOTE_GEMM_OFFSET * value;
         }
@@ -161,7 +168,7 @@ void mote_gemm_expand_panel__c(mote_gemm_kind kind, const mote_element *element,
     size_t bits = (size_t)element->bits, bytes = mote_gemm_steps(kind) * 4 / MOTE_MX_BLOCK;
     for (size_t c = 0; c < MOTE_GEMM_PANEL; c++) {
         for (size_t i = 0; i < count; i++) {
-            size_t block = i / MOTE_MX_BLOCK, k = i % MOTE_MX_BLOCK, byte = i * bytes;
+            size_t block = i / MOTE_MX_BLOCK, k = i % MOTE_MX_BLOCK, byte = mote_gemm_place(kind, i) * bytes;
             uint32_t code;
             int32_t value;
             if (bits == 16) {

@@ -8,6 +8,7 @@
  *   INT8      4 integers     exact, 8-bit dot products                 mxint8, e2m3, e2m1 with each other
  *   INT16     2 integers     exact, 16-bit dot products                the same and e3m2
  *   FLOAT     1 FP32         FP32 multiply-adds in order               e4m3, e5m2, or one side without blocks
+ *   BF16      2 BF16         FP32 multiply-adds in order               as FLOAT, where BF16 dot products are fast
  *   INT8_NV   4 integers     exact                                     nvfp4 (blocks of 16, scales that are no powers)
  *   FLOAT_NV  1 FP32         FP32 multiply-adds in order               nvfp4 against a side without blocks
  *   PLAIN     1 FP32         FP32 multiply-adds in order, no scales    fp32, bf16, fp16 with each other
@@ -24,6 +25,7 @@ typedef enum mote_gemm_kind {
     MOTE_GEMM_INT8,
     MOTE_GEMM_INT16,
     MOTE_GEMM_FLOAT,
+    MOTE_GEMM_BF16,
     MOTE_GEMM_INT8_NV,
     MOTE_GEMM_FLOAT_NV,
     MOTE_GEMM_PLAIN,
@@ -42,13 +44,19 @@ enum {
 /* Steps of 32 values. */
 static inline size_t mote_gemm_steps(mote_gemm_kind kind)
 {
-    return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8 : kind == MOTE_GEMM_INT16 ? 16 : 32;
+    return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8
+           : kind == MOTE_GEMM_INT16 || kind == MOTE_GEMM_BF16 ? 16
+                                                               : 32;
 }
 
 static inline bool mote_gemm_is_nv(mote_gemm_kind kind)
 {
     return kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV;
 }
+
+/* Place of value i among a row's or a column's: a BF16 word holds the earlier of its two values in its high half, which
+ * the instruction multiplies first. */
+static inline size_t mote_gemm_place(mote_gemm_kind kind, size_t i) { return kind == MOTE_GEMM_BF16 ? i ^ 1 : i; }
 
 /* A kind's arithmetic works on element values times 2^fraction. */
 static inline int mote_gemm_fraction(mote_gemm_kind kind, const mote_element *element)

@@ -40,7 +40,10 @@ mote_gemm_kind mote_gemm_choose(mote_cpu_level level, mote_format a, mote_format
         return MOTE_GEMM_INT8;
     }
     bool sixteen = (in_integers(a) || a == MOTE_MXFP6_E3M2) && (in_integers(b) || b == MOTE_MXFP6_E3M2);
-    return sixteen ? MOTE_GEMM_INT16 : MOTE_GEMM_FLOAT;
+    if (sixteen) {
+        return MOTE_GEMM_INT16;
+    }
+    return level >= MOTE_CPU_AVX512BF16 && !plain_a && !plain_b ? MOTE_GEMM_BF16 : MOTE_GEMM_FLOAT;
 }
 
 /* A range of scale bytes. */

@@ -8,6 +8,18 @@
 
 enum { VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES, SHORT = 6 /* rows whose sums of both sorts fit the registers */ };
 
+#if defined(MOTE_GEMM_HAVE_BF16)
+#define TILES_BF16(vectors)  TILES(BF16, vectors)
+#define ROW_OF_BF16(vectors) ROW_OF(BF16, vectors)
+#else /* not chosen */
+#define TILES_BF16(vectors)
+#define ROW_OF_BF16(vectors)                                                                                           \
+    {                                                                                                                  \
+        NULL                                                                                                           \
+    }
+static inline vint vi_dot_bf16(vint sum, vint a, vint b) { return (void)a, (void)b, sum; }
+#endif
+
 /* Sums of one block in one vector of columns. Where there is no 8-bit dot product with 32-bit sums, INT8 takes only
  * operands whose sums over a block fit 16 bits (mote_gemm_choose) and widens them at the end of it. */
 INLINE vint begin_block(mote_gemm_kind kind, const int32_t *correction)
@@ -21,6 +33,9 @@ INLINE vint step(mote_gemm_kind kind, vint sum, vint column, vint row)
     if (kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV || kind == MOTE_GEMM_PLAIN) {
         return vf_bits(vf_fma(vi_float(row), vi_float(column), vi_float(sum)));
     }
+    if (kind == MOTE_GEMM_BF16) {
+        return vi_dot_bf16(sum, column, row);
+    }
     sum = kind == MOTE_GEMM_INT16 ? vi_dot16(sum, column, row) : vi_dot8(sum, column, row);
     if (!HAVE_DOT8) { /* two instructions: keep the compiler from computing all products first and spilling them */
         __asm__ volatile("" : "+v"(sum));
@@ -30,7 +45,7 @@ INLINE vint step(mote_gemm_kind kind, vint sum, vint column, vint row)
 
 INLINE vfloat end_block(mote_gemm_kind kind, vint sum, const int32_t *correction)
 {
-    if (kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV) {
+    if (kind == MOTE_GEMM_FLOAT || kind == MOTE_GEMM_FLOAT_NV || kind == MOTE_GEMM_BF16) {
         return vi_float(sum);
     }
     if ((kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV) && !HAVE_DOT8) {
@@ -70,10 +85,7 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
                  const mote_gemm_columns *b, float *sums)
 {
     const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV, plain = kind == MOTE_GEMM_PLAIN;
-    const int steps = (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV ? 8
-                       : kind == MOTE_GEMM_INT16                           ? 16
-                                                                           : 32) >>
-                      nv;
+    const int steps = (int)mote_gemm_steps(kind) >> nv;
     const uint8_t *values = a->values;
     const uint8_t *columns[2];
     const int32_t *scales[2];
@@ -157,11 +169,11 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
     TILES(INT8, vectors)                                                                                               \
     TILES(INT16, vectors)                                                                                              \
     TILES(FLOAT, vectors)                                                                                              \
-    TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
+    TILES_BF16(vectors) TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
 #define TABLE_OF(vectors)                                                                                              \
     {                                                                                                                  \
-        ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF(INT8_NV, vectors),               \
-            ROW_OF(FLOAT_NV, vectors), ROW_OF(PLAIN, vectors)                                                          \
+        ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF_BF16(vectors),                   \
+            ROW_OF(INT8_NV, vectors), ROW_OF(FLOAT_NV, vectors), ROW_OF(PLAIN, vectors)                                \
     }
 typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
 
@@ -180,6 +192,7 @@ static void tile_carefully(mote_gemm_kind kind, size_t blocks, const mote_gemm_r
     switch (kind) {
     case MOTE_GEMM_INT8: tile(MOTE_GEMM_INT8, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
     case MOTE_GEMM_INT16: tile(MOTE_GEMM_INT16, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
+    case MOTE_GEMM_BF16: tile(MOTE_GEMM_BF16, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
     default: tile(MOTE_GEMM_FLOAT, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
     }
 }
@@ -212,7 +225,7 @@ INLINE void short_tile(mote_gemm_kind kind, int rows, int panels, size_t blocks,
 INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
                       const mote_gemm_columns *b, float *sums)
 {
-    bool powers = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT16 || kind == MOTE_GEMM_FLOAT;
+    bool powers = !mote_gemm_is_nv(kind) && kind != MOTE_GEMM_PLAIN;
     if (careful && powers) {
         mote_gemm_columns second = second_panel(b);
         for (int r = 0; r < rows; r++) {
