@@ -25,6 +25,8 @@ run: all
 	@echo
 	$(BUILD)/mote cast $(BUILD)/run/lorenz96.npy $(BUILD)/run/lorenz96-mxfp4.safetensors --format mxfp4
 	$(BUILD)/mote inspect $(BUILD)/run/lorenz96-mxfp4.safetensors
+	@echo
+	$(BUILD)/examples/matmul
 
 $(VENV)/.ready: tests/python/requirements.txt
 	tools/setup.sh test
@@ -40,8 +42,12 @@ test: all $(VENV)/.ready
 test-exhaustive: all
 	$(BUILD)/tests/exhaustive --all
 
-bench: all
+# With the FP32 libraries that products are measured against.
+bench:
+	tools/setup.sh bench
+	$(MAKE) all
 	$(BUILD)/mote bench quantize
+	$(BUILD)/mote bench matmul
 
 # The C tests under address and undefined-behaviour sanitizers, and the fuzz targets for FUZZ_SECONDS each.
 FUZZ_SECONDS ?= 20

@@ -1,15 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages that a step needs, or says which command would: setup.sh build|test|ci
+# Installs the Debian packages that a step needs, or says which command would: setup.sh build|test|bench|ci
 set -eu
 
 build="gcc libc6-dev make cmake pkg-config libjansson-dev libzip-dev libcmocka-dev"
 test="python3 python3-venv"
+bench="libopenblas0-pthread libblis4-pthread libdnnl-dev"
 ci="g++ clang clang-format libomp-dev libclang-rt-dev git"
 case "${1:-build}" in
     build) wanted="$build" ;;
     test) wanted="$build $test" ;;
+    bench) wanted="$build $bench" ;;
     ci) wanted="$build $test $ci" ;;
-    *) echo "usage: setup.sh build|test|ci" >&2; exit 2 ;;
+    *) echo "usage: setup.sh build|test|bench|ci" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

@@ -1,6 +1,6 @@
-/* The family for avx512bf16: 8-bit floats are exact in BF16, whose dot products do two multiply-adds a lane, one after the
- * other, at twice the rate of FP32. The instruction rounds as two fused multiply-adds do, the high half first, and takes
- * numbers below FP32's normal range for zero, which sums of products of MX elements never reach. */
+/* The family for avx512bf16: 8-bit floats are exact in BF16, whose dot products do two multiply-adds a lane, one after
+ * the other, at twice the rate of FP32. The instruction rounds as two fused multiply-adds do, the high half first, and
+ * takes numbers below FP32's normal range for zero, which sums of products of MX elements never reach. */
 #include "kernels/vector/vector_avx512.h"
 
 #define MOTE_GEMM_HAVE_BF16
