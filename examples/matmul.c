@@ -23,11 +23,8 @@ static mote_status multiply(mote_context *context, const char *name, const float
     if (!mote_policy_find(name, &policy)) {
         return MOTE_ERROR_ARGUMENT;
     }
-    mote_operand b = {.values = w,
-                      .rank = 2,
-                      .shape = {INPUTS, OUTPUTS},
-                      .strides = transposed,
-                      .format = policy.forward_weight};
+    mote_operand b = {
+        .values = w, .rank = 2, .shape = {INPUTS, OUTPUTS}, .strides = transposed, .format = policy.forward_weight};
     mote_operand a = {.values = x, .rank = 2, .shape = {ROWS, INPUTS}, .format = policy.forward_activation};
     mote_status status = mote_pack(context, &b, &packed);
     if (status != MOTE_OK) {
