@@ -2,24 +2,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "check.h"
+#include "check_gemm.h"
 #include "mx.h"
-
-enum { VALUES, COLUMNS, ROW_SCALES, COLUMN_SCALES, CORRECTIONS, SUMS };
-
-static const mote_format formats[] = {MOTE_MXINT8,     MOTE_MXFP6_E2M3, MOTE_MXFP4_E2M1, MOTE_MXFP6_E3M2,
-                                      MOTE_MXFP8_E4M3, MOTE_MXFP8_E5M2, MOTE_NVFP4};
-enum { FORMATS = sizeof formats / sizeof formats[0] };
 
 static bool integers(mote_gemm_kind kind)
 {
     return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_INT16;
-}
-
-/* False for the one kind that only its own level and portable C have. */
-static bool offered(const check_kernel *kernel, int kind)
-{
-    return kind != MOTE_GEMM_BF16 || strcmp(kernel->isa, "avx512bf16") == 0 || strcmp(kernel->isa, "c") == 0;
 }
 
 static bool offset(mote_gemm_kind kind) { return kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV; }
@@ -251,11 +239,11 @@ void check_gemm_expand_row(const check_kernel *kernel)
 {
     for (int kind = 0; kind < MOTE_GEMM_PLAIN; kind++) {
         for (int f = 0; f < FORMATS; f++) {
-            const mote_element *element = mote_element_get(formats[f]);
+            const mote_element *element = mote_element_get(gemm_formats[f]);
             size_t word = mote_gemm_steps((mote_gemm_kind)kind) * 4 / MOTE_MX_BLOCK;
-            size_t part = (size_t)mote_format_get(formats[f])->block_length;
+            size_t part = (size_t)mote_format_get(gemm_formats[f])->block_length;
             for (size_t count = MOTE_MX_BLOCK;
-                 offered(kernel, kind) && holds((mote_gemm_kind)kind, formats[f]) && count <= 9 * MOTE_MX_BLOCK;
+                 offered(kernel, kind) && holds((mote_gemm_kind)kind, gemm_formats[f]) && count <= 9 * MOTE_MX_BLOCK;
                  count += MOTE_MX_BLOCK) {
                 uint32_t codes[9 * MOTE_MX_BLOCK];
                 uint8_t *line = check_buffer(VALUES, count * (size_t)element->bits / 8);
@@ -268,10 +256,10 @@ void check_gemm_expand_row(const check_kernel *kernel)
                                                               corrections);
                 int32_t sum = 0;
                 for (size_t i = 0; i < count; i++) {
-                    if (!word_is((mote_gemm_kind)kind, formats[f], codes[i], false,
+                    if (!word_is((mote_gemm_kind)kind, gemm_formats[f], codes[i], false,
                                  row + mote_gemm_place((mote_gemm_kind)kind, i) * word)) {
-                        check_fail("kind %d, %s: value %zu of %zu, code %#x", kind, mote_format_get(formats[f])->name,
-                                   i, count, codes[i]);
+                        check_fail("kind %d, %s: value %zu of %zu, code %#x", kind,
+                                   mote_format_get(gemm_formats[f])->name, i, count, codes[i]);
                         return;
                     }
                     sum = (i % part ? sum : 0) + (offset((mote_gemm_kind)kind) ? ((int8_t *)row)[i] : 0);
@@ -357,7 +345,7 @@ void check_gemm_expand_panel(const check_kernel *kernel)
     enum { LONGEST = 3 * MOTE_MX_BLOCK };
     for (int kind = 0; kind < MOTE_GEMM_KIND_COUNT; kind++) {
         for (int f = 0; f < FORMATS + 2; f++) {
-            mote_format format = f < FORMATS ? formats[f] : f == FORMATS ? MOTE_BF16 : MOTE_FP16;
+            mote_format format = f < FORMATS ? gemm_formats[f] : f == FORMATS ? MOTE_BF16 : MOTE_FP16;
             const mote_element *element = mote_element_get(format);
             bool plain = f >= FORMATS && !integers((mote_gemm_kind)kind) && kind != MOTE_GEMM_BF16;
             if (!offered(kernel, kind) || (!plain && !(f < FORMATS && holds((mote_gemm_kind)kind, format)))) {
@@ -399,7 +387,7 @@ void check_gemm_few(const check_kernel *kernel)
     bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
     for (int i = 0; i < MOTE_GEMM_FLOAT_NV * FORMATS * MOTE_GEMM_ROWS * 2; i++) {
         mote_gemm_kind kind = (mote_gemm_kind)(i % MOTE_GEMM_FLOAT_NV);
-        mote_format format = formats[i / MOTE_GEMM_FLOAT_NV % FORMATS];
+        mote_format format = gemm_formats[i / MOTE_GEMM_FLOAT_NV % FORMATS];
         int rows = 1 + i / MOTE_GEMM_FLOAT_NV / FORMATS % MOTE_GEMM_ROWS, panels = 1 + (int)check_below(2);
         if (!holds(kind, format) || !offered(kernel, (int)kind) ||
             (narrow && kind == MOTE_GEMM_INT8 && format != MOTE_MXFP4_E2M1)) {
@@ -516,147 +504,4 @@ void check_gemm_finish(const check_kernel *kernel)
             }
         }
     }
-}
-
-/* ---- timing: a tile against its columns in the first cache, and the other kernels on a panel ---- */
-
-enum { BLOCKS = 16 };
-
-typedef struct timing {
-    const check_kernel *kernel;
-    mote_gemm_kind kind;
-    const mote_element *element;
-    mote_gemm_rows a;
-    mote_gemm_columns b;
-    void *in, *out;
-    int32_t *corrections;
-    float *sums;
-} timing;
-
-static void call_tile(void *argument)
-{
-    timing *t = argument;
-    size_t blocks = (size_t)BLOCKS << mote_gemm_is_nv(t->kind);
-    ((mote_gemm_tile_fn *)t->kernel->function)(t->kind, false, MOTE_GEMM_ROWS, 2, blocks, &t->a, &t->b, t->sums);
-}
-
-void time_gemm_tile(const check_kernel *kernel)
-{
-    static const char *const names[] = {"int8 (GOP/s)",    "int16 (GOP/s)",    "float (GOP/s)", "bf16 (GOP/s)",
-                                        "int8 nv (GOP/s)", "float nv (GOP/s)", "plain (GOP/s)"};
-    for (int kind = 0; kind < MOTE_GEMM_KIND_COUNT; kind++) {
-        if (!offered(kernel, kind)) {
-            continue;
-        }
-        size_t row = BLOCKS * mote_gemm_steps((mote_gemm_kind)kind) * 4, panel = row * MOTE_GEMM_PANEL;
-        timing t = {.kernel = kernel, .kind = (mote_gemm_kind)kind};
-        uint8_t *values = memset(check_buffer(VALUES, MOTE_GEMM_ROWS * row), 0, MOTE_GEMM_ROWS * row);
-        uint8_t *columns = memset(check_buffer(COLUMNS, 2 * panel), 0, 2 * panel);
-        size_t scales = 2 * BLOCKS * 2 * MOTE_GEMM_PANEL * 4;
-        int32_t *zeros = memset(check_buffer(ROW_SCALES, scales), 0, scales);
-        t.a = (mote_gemm_rows){values, row, zeros, zeros, 2 * BLOCKS};
-        t.b = (mote_gemm_columns){columns, panel, zeros, 2 * BLOCKS * MOTE_GEMM_PANEL};
-        t.sums =
-            memset(check_buffer(SUMS, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4), 0, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * 4);
-        check_time(names[kind], (size_t)2 * MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * BLOCKS * MOTE_MX_BLOCK, call_tile, &t);
-    }
-}
-
-static void call_expand_row(void *argument)
-{
-    timing *t = argument;
-    ((mote_gemm_expand_row_fn *)t->kernel->function)(t->kind, t->element, BLOCKS * MOTE_MX_BLOCK, t->in, t->out,
-                                                     t->corrections);
-}
-
-static void call_pack_panel(void *argument)
-{
-    timing *t = argument;
-    size_t stride = BLOCKS * MOTE_MX_BLOCK * (size_t)t->element->bits / 8;
-    ((mote_gemm_pack_panel_fn *)t->kernel->function)(t->element, BLOCKS * MOTE_MX_BLOCK, MOTE_GEMM_PANEL, t->in, stride,
-                                                     t->out);
-}
-
-static void call_expand_panel(void *argument)
-{
-    timing *t = argument;
-    ((mote_gemm_expand_panel_fn *)t->kernel->function)(t->kind, t->element, BLOCKS * MOTE_MX_BLOCK, t->in, t->out);
-}
-
-static mote_cpu_level level(const check_kernel *kernel)
-{
-    int found = 0;
-    while (strcmp(mote_cpu_level_name((mote_cpu_level)found), kernel->isa) != 0) {
-        found++;
-    }
-    return (mote_cpu_level)found;
-}
-
-/* Times a kernel for every format in the kind that its products with itself take. lines: handled in one call. */
-static void time_formats(const check_kernel *kernel, size_t lines, void (*call)(void *))
-{
-    for (int f = 0; f < FORMATS; f++) {
-        timing t = {.kernel = kernel, .element = mote_element_get(formats[f])};
-        t.kind = mote_gemm_choose(level(kernel), formats[f], formats[f]);
-        size_t values = lines * BLOCKS * MOTE_MX_BLOCK, bytes = values * (size_t)t.element->bits / 8;
-        t.in = memset(check_buffer(VALUES, bytes), 0, bytes);
-        t.out = check_buffer(COLUMNS, values * 4);
-        t.corrections = check_buffer(CORRECTIONS, 4 * values);
-        check_time(mote_format_get(formats[f])->name, bytes, call, &t);
-    }
-}
-
-void time_gemm_expand_row(const check_kernel *kernel) { time_formats(kernel, 1, call_expand_row); }
-void time_gemm_pack_panel(const check_kernel *kernel) { time_formats(kernel, MOTE_GEMM_PANEL, call_pack_panel); }
-void time_gemm_expand_panel(const check_kernel *kernel) { time_formats(kernel, MOTE_GEMM_PANEL, call_expand_panel); }
-
-static void call_expand_scales(void *argument)
-{
-    timing *t = argument;
-    ((mote_gemm_expand_scales_fn *)t->kernel->function)(false, -40, BLOCKS * MOTE_GEMM_PANEL, t->in, t->out);
-}
-
-void time_gemm_expand_scales(const check_kernel *kernel)
-{
-    timing t = {.kernel = kernel, .in = check_buffer(VALUES, BLOCKS * MOTE_GEMM_PANEL)};
-    t.out = check_buffer(COLUMNS, BLOCKS * MOTE_GEMM_PANEL * 4);
-    check_time("", BLOCKS * MOTE_GEMM_PANEL, call_expand_scales, &t);
-}
-
-static void call_few(void *argument)
-{
-    timing *t = argument;
-    mote_gemm_codes b = {t->in, t->out, 0, 0, -40};
-    ((mote_gemm_few_fn *)t->kernel->function)(t->kind, t->element, 1, 1, BLOCKS, &t->a, &b, t->sums);
-}
-
-void time_gemm_few(const check_kernel *kernel)
-{
-    for (int f = 0; f < FORMATS; f++) {
-        timing t = {.kernel = kernel, .element = mote_element_get(formats[f])};
-        t.kind = mote_gemm_choose(level(kernel), formats[f], formats[f]);
-        size_t row = BLOCKS * MOTE_MX_BLOCK * 4, codes = BLOCKS * (size_t)t.element->bits * MOTE_GEMM_LINE;
-        size_t scales = 2 * BLOCKS * MOTE_GEMM_PANEL;
-        int32_t *zeros = memset(check_buffer(ROW_SCALES, 4 * scales), 0, 4 * scales);
-        t.a = (mote_gemm_rows){memset(check_buffer(VALUES, row), 0, row), row, zeros, zeros, 2 * BLOCKS};
-        t.in = memset(check_buffer(COLUMNS, codes), 0, codes);
-        t.out = memset(check_buffer(COLUMN_SCALES, scales), 0, scales);
-        t.sums = memset(check_buffer(SUMS, MOTE_GEMM_WIDTH * 4), 0, MOTE_GEMM_WIDTH * 4);
-        check_time(mote_format_get(formats[f])->name, codes, call_few, &t);
-    }
-}
-
-static void call_finish(void *argument)
-{
-    timing *t = argument;
-    ((mote_gemm_finish_fn *)t->kernel->function)(MOTE_GEMM_ROWS, MOTE_GEMM_WIDTH, t->sums, 1, NULL, false, t->out,
-                                                 MOTE_GEMM_WIDTH);
-}
-
-void time_gemm_finish(const check_kernel *kernel)
-{
-    size_t bytes = MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH * sizeof(float);
-    timing t = {.kernel = kernel, .sums = memset(check_buffer(SUMS, bytes), 0, bytes)};
-    t.out = check_buffer(COLUMNS, bytes);
-    check_time("", bytes, call_finish, &t);
 }
