@@ -24,6 +24,14 @@ static inline mote_context *unit_context(int threads, const char *cpu)
     return context;
 }
 
+/* Fails with the context's message if status is not MOTE_OK. */
+static inline void unit_ok(const mote_context *context, mote_status status)
+{
+    if (status != MOTE_OK) {
+        fail_msg("%s", mote_context_message(context));
+    }
+}
+
 /* Planes for a layout, from malloc. */
 static inline mote_tensor unit_tensor(mote_context *context, mote_layout layout)
 {

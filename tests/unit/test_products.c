@@ -1,0 +1,186 @@
+/* Products through the C interface: what Python does not reach. Bounds and bits are checked in tests/python. */
+#include "unit.h"
+
+#include "base/context.h"
+#include "mote/linear.h"
+
+enum { ROWS = 19, INPUTS = 70, OUTPUTS = 37 };
+
+static float x[ROWS * INPUTS], w[OUTPUTS * INPUTS], dy[ROWS * OUTPUTS];
+
+static void fill(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        values[i] = (float)((int)(i * 2654435761u >> 20 & 0xFFF) - 2048) * 0x1p-9f;
+    }
+}
+
+static int prepare(void **state)
+{
+    (void)state;
+    fill(x, ROWS * INPUTS);
+    fill(w, OUTPUTS * INPUTS);
+    fill(dy, ROWS * OUTPUTS);
+    return 0;
+}
+
+static mote_operand array(const float *values, size_t rows, size_t columns, const ptrdiff_t *strides,
+                          mote_format format)
+{
+    return (mote_operand){.values = values, .rank = 2, .shape = {rows, columns}, .strides = strides, .format = format};
+}
+
+/* Arrays with gaps between their rows give the same bits, and the gaps of y stay as they were. */
+static void leading_dimensions(void **state)
+{
+    (void)state;
+    enum { GAP = 5, WIDE = INPUTS + GAP, WIDE_Y = OUTPUTS + GAP };
+    mote_context *context = unit_context(2, NULL);
+    float wide_x[ROWS * WIDE], wide_w[OUTPUTS * WIDE], y[ROWS * OUTPUTS], wide_y[ROWS * WIDE_Y];
+    for (size_t r = 0; r < ROWS; r++) {
+        memcpy(wide_x + r * WIDE, x + r * INPUTS, INPUTS * sizeof *x);
+    }
+    for (size_t r = 0; r < OUTPUTS; r++) {
+        memcpy(wide_w + r * WIDE, w + r * INPUTS, INPUTS * sizeof *w);
+    }
+    for (int p = 0; mote_policy_name(p); p++) {
+        mote_policy policy;
+        assert_int_equal(mote_policy_find(mote_policy_name(p), &policy), 1);
+        memset(wide_y, 0x5A, sizeof wide_y);
+        unit_ok(context, mote_linear(context, &policy, ROWS, INPUTS, OUTPUTS, x, 0, w, 0, NULL, y, 0));
+        unit_ok(context,
+                mote_linear(context, &policy, ROWS, INPUTS, OUTPUTS, wide_x, WIDE, wide_w, WIDE, NULL, wide_y, WIDE_Y));
+        for (size_t r = 0; r < ROWS; r++) {
+            assert_memory_equal(wide_y + r * WIDE_Y, y + r * OUTPUTS, OUTPUTS * sizeof *y);
+            for (size_t g = OUTPUTS; g < WIDE_Y; g++) {
+                uint32_t bits;
+                memcpy(&bits, wide_y + r * WIDE_Y + g, sizeof bits);
+                assert_int_equal(bits, 0x5A5A5A5A);
+            }
+        }
+    }
+    mote_context_destroy(context);
+}
+
+static void accumulation(void **state)
+{
+    (void)state;
+    mote_context *context = unit_context(2, NULL);
+    mote_policy policy;
+    float dw[OUTPUTS * INPUTS], twice[OUTPUTS * INPUTS], db[OUTPUTS], twice_b[OUTPUTS];
+    mote_policy_find("mxint8", &policy);
+    unit_ok(context,
+            mote_linear_backward(context, &policy, ROWS, INPUTS, OUTPUTS, x, 0, w, 0, dy, 0, 0, NULL, 0, dw, 0, db));
+    memcpy(twice, dw, sizeof dw);
+    memcpy(twice_b, db, sizeof db);
+    unit_ok(context, mote_linear_backward(context, &policy, ROWS, INPUTS, OUTPUTS, x, 0, w, 0, dy, 0, 1, NULL, 0, twice,
+                                          0, twice_b));
+    for (size_t i = 0; i < OUTPUTS * INPUTS; i++) {
+        assert_true(twice[i] == 2 * dw[i]); /* doubling is exact */
+    }
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        assert_true(twice_b[i] == 2 * db[i]);
+    }
+    mote_context_destroy(context);
+}
+
+/* A packed operand belongs to no context and outlives the one that made it. */
+static void packed_without_its_context(void **state)
+{
+    (void)state;
+    mote_context *maker = unit_context(1, NULL), *user = unit_context(2, "c");
+    ptrdiff_t turned[2] = {1, INPUTS};
+    mote_operand a = array(x, ROWS, INPUTS, NULL, MOTE_MXFP6_E2M3);
+    mote_operand b = array(w, INPUTS, OUTPUTS, turned, MOTE_MXFP4_E2M1);
+    float y[ROWS * OUTPUTS], z[ROWS * OUTPUTS];
+    mote_packed *packed;
+    unit_ok(maker, mote_pack(maker, &b, &packed));
+    unit_ok(maker, mote_matmul(maker, &a, &b, NULL, 0, y, NULL));
+    mote_context_destroy(maker);
+    assert_int_equal(mote_packed_rows(packed), INPUTS);
+    assert_int_equal(mote_packed_columns(packed), OUTPUTS);
+    assert_int_equal(mote_packed_format(packed), MOTE_MXFP4_E2M1);
+    unit_ok(user, mote_matmul_packed(user, &a, packed, NULL, 0, z, NULL));
+    assert_memory_equal(y, z, sizeof y);
+    mote_packed_destroy(packed);
+    mote_context_destroy(user);
+}
+
+static mote_fault refuse(void *user, mote_fault_site site)
+{
+    int *left = user;
+    return site == MOTE_FAULT_ALLOCATE && (*left)-- == 0 ? MOTE_FAULT_FAIL : MOTE_FAULT_NONE;
+}
+
+/* Every allocation fails once; the call says so, and works again afterwards. */
+static void no_memory(void **state)
+{
+    (void)state;
+    mote_context *context = unit_context(2, NULL);
+    ptrdiff_t turned[2] = {1, INPUTS};
+    mote_operand a = array(x, ROWS, INPUTS, NULL, MOTE_MXINT8), b = array(w, INPUTS, OUTPUTS, turned, MOTE_MXINT8);
+    mote_convolution shape = {1, 1, ROWS, INPUTS, OUTPUTS, 1, 1, 1, 1, 0, 0, 1, 1};
+    mote_policy policy;
+    float y[ROWS * OUTPUTS];
+    mote_packed *packed = NULL;
+    int left = 0;
+    mote_policy_find("mxfp6", &policy);
+    context->fault = refuse;
+    context->fault_user = &left;
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_MEMORY);
+    assert_non_null(strstr(mote_context_message(context), "out of memory"));
+    left = 0;
+    assert_int_equal(mote_convolve(context, &policy, &shape, x, w, NULL, y), MOTE_ERROR_MEMORY);
+    left = 0;
+    assert_int_equal(mote_pack(context, &b, &packed), MOTE_ERROR_MEMORY);
+    assert_null(packed);
+    left = -1;
+    unit_ok(context, mote_matmul(context, &a, &b, NULL, 0, y, NULL));
+    left = 0; /* the second call of a size allocates nothing */
+    unit_ok(context, mote_matmul(context, &a, &b, NULL, 0, y, NULL));
+    assert_int_equal(left, 0);
+    mote_context_destroy(context);
+}
+
+static void hostile_shapes(void **state)
+{
+    (void)state;
+    mote_context *context = unit_context(1, NULL);
+    const size_t huge = (size_t)1 << 40;
+    float y[ROWS * OUTPUTS];
+    mote_operand a = array(x, huge, huge, NULL, MOTE_FP32), b = array(w, huge, huge, NULL, MOTE_FP32);
+    size_t height, width;
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_SHAPE);
+    a = array(x, ROWS, INPUTS, NULL, MOTE_FP64);
+    b = array(w, INPUTS, OUTPUTS, NULL, MOTE_FP32);
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_UNSUPPORTED);
+    a = array(x, ROWS, INPUTS, NULL, (mote_format)99);
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_UNSUPPORTED);
+    a = array(NULL, ROWS, INPUTS, NULL, MOTE_FP32);
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_ARGUMENT);
+    a = array(x, ROWS, INPUTS, NULL, MOTE_FP32);
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, NULL, NULL), MOTE_ERROR_ARGUMENT);
+    ptrdiff_t across[2] = {1, ROWS};
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, across), MOTE_ERROR_ARGUMENT);
+    a.rank = 9;
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_SHAPE);
+    mote_convolution shape = {1, 5, 5, 1, 1, 3, 3, 1, 1, SIZE_MAX / 2 + 1, 0, 1, 1};
+    assert_int_equal(mote_convolution_output(context, &shape, &height, &width), MOTE_ERROR_SHAPE);
+    shape = (mote_convolution){1, 5, 5, 1, 1, 3, 3, 1, 1, 0, 0, SIZE_MAX, 1};
+    assert_int_equal(mote_convolution_output(context, &shape, &height, &width), MOTE_ERROR_SHAPE);
+    shape = (mote_convolution){1, 5, 5, 1, 1, 3, 3, 0, 1, 0, 0, 1, 1};
+    assert_int_equal(mote_convolution_output(context, &shape, &height, &width), MOTE_ERROR_SHAPE);
+    mote_context_destroy(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leading_dimensions),
+        cmocka_unit_test(accumulation),
+        cmocka_unit_test(packed_without_its_context),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(hostile_shapes),
+    };
+    return cmocka_run_group_tests(tests, prepare, NULL);
+}
