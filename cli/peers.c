@@ -187,7 +187,7 @@ int bench_peers_open(int threads)
     mote_cpu_level level = context ? mote_context_cpu(context) : MOTE_CPU_C;
     mote_context_destroy(context);
     setenv("OPENBLAS_CORETYPE", level >= MOTE_CPU_AVX512 ? "SkylakeX" : "Haswell", 0);
-    setenv("BLIS_ARCH_TYPE", level >= MOTE_CPU_AVX512 ? "0" : "2", 0);
+    setenv("BLIS_ARCH_TYPE", level >= MOTE_CPU_AVX512 ? "0" : "3", 0);
     setenv("DNNL_MAX_CPU_ISA", level >= MOTE_CPU_AVX512 ? "ALL" : "AVX2", 0);
     omp_set_num_threads(threads);
     count = 0;

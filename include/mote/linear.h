@@ -26,7 +26,7 @@ typedef struct mote_policy {
     uint64_t seed;                                  /* for stochastic rounding; change it every step */
 } mote_policy;
 
-/* Fills policy from a name: a format's name (that format everywhere), or
+/* Fills policy from a name: that of a format (but mxfp6_e2m3's: that format everywhere), or
  *   mxfp8              E4M3 everywhere (arXiv 2506.08027)
  *   mxfp6              E3M2 everywhere (arXiv 2310.10537, table 6)
  *   mxfp6_e2m3         E2M3 forward and for weights and activations, E3M2 for gradients
@@ -45,8 +45,9 @@ MOTE_API mote_status mote_linear(mote_context *context, const mote_policy *polic
                                  const float *bias, float *y, ptrdiff_t y_stride);
 
 /* Gradients of the layer above from dy [rows, outputs]. Any of dx [rows, inputs], dw [outputs, inputs] and db [outputs]
- * may be NULL; with accumulate, dw and db are added to. db is summed in FP64 in the order of rows and rounded once.
- * dx and dw are the products of operands quantized under the policy, exactly as mote_quantize makes them. */
+ * may be NULL; with accumulate, dw and db are added to. db is summed in FP64 in the order of rows and rounded once,
+ * before it is added to what is there. dx and dw are the products of operands quantized under the policy, exactly as
+ * mote_quantize makes them (with stochastic rounding each operand has a seed of its own, derived from the policy's). */
 MOTE_API mote_status mote_linear_backward(mote_context *context, const mote_policy *policy, size_t rows, size_t inputs,
                                           size_t outputs, const float *x, ptrdiff_t x_stride, const float *w,
                                           ptrdiff_t w_stride, const float *dy, ptrdiff_t dy_stride, int accumulate,

@@ -27,7 +27,7 @@ extern "C" {
  * strides (in elements; NULL: row-major), taken in format: fp32 as it is, any other format by conversion under options
  * (random numbers by row-major position). rank, shape, strides, format and options are not read where tensor is given.
  * tensor: its blocks must run along the reduction dimension: the last for a, the last but one for b; fp32, bf16 and
- * fp16 tensors have no blocks and may be a, or b with fp32 elements. Exchanging a tensor's last two dimensions is free
+ * fp16 tensors have no blocks and may be a; as b only fp32 ones. Exchanging a tensor's last two dimensions is free
  * (see mote_transpose()), so weights [n, k] with axis 1 are b as [k, n] with axis 0. */
 typedef struct mote_operand {
     const float *values;
@@ -57,7 +57,8 @@ MOTE_API size_t mote_packed_columns(const mote_packed *packed);
 /* y = a b, batch dimensions broadcast as in NumPy. bias: n values or NULL. accumulate: not 0 to add to y. y: FP32 with
  * the broadcast shape; strides in elements, NULL for row-major, the last one 1. y must not overlap the operands.
  * Formats: any MX format with any MX format; any MX format or nvfp4 with fp32, bf16 or fp16; nvfp4 with nvfp4; fp32,
- * bf16 and fp16 with each other. Memory: a workspace of at most some 20 MiB, kept by the context for the next call.
+ * bf16 and fp16 with each other. Memory: a workspace of at most 64 MiB (one product: 16 MiB and one and a half
+ * times a second-level cache), kept by the context for the next call.
  * Errors: MOTE_ERROR_ARGUMENT, MOTE_ERROR_SHAPE, MOTE_ERROR_UNSUPPORTED (formats), MOTE_ERROR_MEMORY. */
 MOTE_API mote_status mote_matmul(mote_context *context, const mote_operand *a, const mote_operand *b, const float *bias,
                                  int accumulate, float *y, const ptrdiff_t *strides);

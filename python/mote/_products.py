@@ -1,4 +1,4 @@
-"""Products of arrays in any format: mote.matmul, mote.pack, mote.linear, mote.linear_backward."""
+"""Products of arrays in any format: matmul, pack, linear and convolve with their gradients."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._library import ffi, lib
 
 
 class PackedArray:
-    """The right-hand side of a product, packed once for many: pack(w) @ is matmul(x, packed)."""
+    """The right-hand side of a product, packed once for many: packed = pack(b, "mxfp4"); matmul(a, packed)."""
 
     def __init__(self, pointer):
         self._pointer = ffi.gc(pointer, lib.mote_packed_destroy)
@@ -95,7 +95,8 @@ def matmul(
     a, b: arrays (any strides; batches broadcast as in numpy.matmul), MXArrays whose blocks run along the reduced axis
     (the last of a, the last but one of b), or, for b, what pack() made.
     a_format, b_format: arrays are converted to these on the way (default: fp32), along the reduced axis, under rounding,
-    scale_rule and seed. Row i of the result has the same bits alone and in any batch, on any number of threads.
+    scale_rule and seed. Row i of the result has the same bits alone and in any batch, on any processor and number of threads
+    (but for nvfp4, whose tensor scale comes from the whole of a).
     """
     options = _options(rounding, scale_rule, seed)
     left, left_shape, keep_a = _operand(a, a_format, "a", -1, options)
@@ -221,7 +222,7 @@ def linear_backward(
 ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gradients (dx, dw, db) of linear from dy [..., outputs].
 
-    dx = dy @ w is quantized along the outputs, dw = dy.T @ x along the rows; db is an exact sum, rounded once.
+    dx = dy @ w is quantized along the outputs, dw = dy.T @ x along the rows; db is summed in float64, in order, and rounded once.
     """
     w = _weights(w)
     rows, gradient = _matrix(x, "x", w.shape[1]), _matrix(dy, "dy", w.shape[0])

@@ -14,20 +14,23 @@ static bool offset(mote_gemm_kind kind) { return kind == MOTE_GEMM_INT8 || kind 
 
 static bool same_float(float a, float b) { return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b)); }
 
-/* A random word of an operand: four integers, two or an FP32. below VNNI INT8 is for e2m1 alone. */
-static uint32_t random_word(mote_gemm_kind kind, bool columns, bool narrow)
+/* A random word of an operand: four integers, two, two BF16 or an FP32. Below VNNI INT8 is for e2m1 alone. extreme: 1
+ * or -1 for the largest or smallest integers, else 0. */
+static uint32_t random_word(mote_gemm_kind kind, bool columns, bool narrow, int extreme)
 {
     uint32_t word = 0;
     if (offset(kind)) {
         for (int i = 0; i < 4; i++) {
-            int value = narrow ? (int)check_below(25) - 12 : (int)check_below(256) - 128;
+            int most = narrow ? 12 : 127, value = (int)check_below(2 * (size_t)most + 2 - narrow) - most - !narrow;
+            value = extreme ? extreme * most : value;
             word |= (uint32_t)((columns ? value + MOTE_GEMM_OFFSET : value) & 0xFF) << 8 * i;
         }
         return word;
     }
     if (kind == MOTE_GEMM_INT16) {
-        uint32_t low = (uint32_t)((int)check_below(897) - 448) & 0xFFFF;
-        return low | (uint32_t)((int)check_below(897) - 448) << 16;
+        int first = extreme ? extreme * 448 : (int)check_below(897) - 448;
+        int second = extreme ? extreme * 448 : (int)check_below(897) - 448;
+        return ((uint32_t)first & 0xFFFF) | (uint32_t)second << 16;
     }
     bool halves = kind == MOTE_GEMM_BF16;
     for (int i = 0; i < 1 + halves; i++) {
@@ -114,6 +117,8 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
     size_t steps = mote_gemm_steps(kind) >> mote_gemm_is_nv(kind), length = blocks * steps * 4;
     size_t stride = length + 4 * check_below(9), panel = blocks * steps * MOTE_GEMM_LINE;
     bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
+    static const int extremes[] = {0, 0, 0, 1, -1};
+    int extreme = extremes[check_below(5)], extreme_columns = extremes[check_below(5)];
     uint8_t *values = check_buffer(VALUES, (size_t)(rows - 1) * stride + length);
     uint8_t *columns = check_buffer(COLUMNS, (size_t)panels * panel);
     int32_t *row_scales = check_buffer(ROW_SCALES, (size_t)rows * blocks * 4);
@@ -124,7 +129,7 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
         for (size_t b = 0; b < blocks; b++) {
             int32_t sum = 0;
             for (size_t s = b * steps; s < (b + 1) * steps; s++) {
-                uint32_t word = random_word(kind, false, narrow);
+                uint32_t word = random_word(kind, false, narrow, extreme);
                 memcpy(values + (size_t)r * stride + 4 * s, &word, 4);
                 for (int i = 0; i < 4; i++) {
                     sum += (int8_t)(word >> 8 * i);
@@ -135,7 +140,7 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
         }
     }
     for (size_t i = 0; i < (size_t)panels * panel; i += 4) {
-        uint32_t word = random_word(kind, true, narrow);
+        uint32_t word = random_word(kind, true, narrow, extreme_columns);
         memcpy(columns + i, &word, 4);
     }
     for (size_t i = 0; i < (size_t)panels * blocks * MOTE_GEMM_PANEL; i++) {
@@ -301,7 +306,6 @@ static uint32_t packed_code(const uint8_t *packed, int bits, size_t i, size_t c)
 
 void check_gemm_pack_panel(const check_kernel *kernel)
 {
-    enum { LONGEST = 3 * MOTE_MX_BLOCK };
     static const mote_format all[] = {MOTE_MXFP4_E2M1, MOTE_MXFP6_E2M3, MOTE_MXINT8, MOTE_BF16, MOTE_FP32};
     for (int f = 0; f < 5; f++) {
         const mote_element *element = mote_element_get(all[f]);
@@ -381,7 +385,23 @@ void check_gemm_expand_panel(const check_kernel *kernel)
     }
 }
 
-/* Against expanding and multiplying in portable C, which the other checks hold to the definition. */
+/* What few rows should give: whole panels expanded and multiplied in portable C, which the other checks hold to the
+ * definition. */
+static void expect_few(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,
+                       const mote_gemm_rows *a, const mote_gemm_codes *b, float *sums)
+{
+    static uint8_t values[9 * 32 * MOTE_GEMM_LINE];
+    static int32_t scales[9 * 2 * MOTE_GEMM_PANEL];
+    size_t parts = mote_gemm_is_nv(kind) ? 2 : 1;
+    for (int p = 0; p < panels; p++) {
+        mote_gemm_columns columns = {values, 0, scales, 0};
+        mote_gemm_expand_panel__c(kind, element, blocks * MOTE_MX_BLOCK, b->codes + (size_t)p * b->stride, values);
+        mote_gemm_expand_scales__c(parts == 2, b->field, blocks * parts * MOTE_GEMM_PANEL,
+                                   b->scales + (size_t)p * b->scale_stride, scales);
+        mote_gemm_tile__c(kind, true, rows, 1, blocks * parts, a, &columns, sums + p * MOTE_GEMM_PANEL);
+    }
+}
+
 void check_gemm_few(const check_kernel *kernel)
 {
     bool narrow = strcmp(kernel->isa, "avx2") == 0 || strcmp(kernel->isa, "avx512") == 0;
@@ -406,7 +426,7 @@ void check_gemm_few(const check_kernel *kernel)
         float expected[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
         uint8_t lines[MOTE_GEMM_PANEL * 9 * MOTE_MX_BLOCK];
         for (size_t at = 0; at < (size_t)rows * row; at += 4) {
-            uint32_t word = random_word(kind, false, narrow);
+            uint32_t word = random_word(kind, false, narrow, 0);
             memcpy(values + at, &word, 4);
         }
         for (int p = 0; p < panels; p++) {
@@ -423,12 +443,13 @@ void check_gemm_few(const check_kernel *kernel)
             row_scales[at] = parts == 2 ? random_scale(kind, false, 0) : (int32_t)(20 + check_below(24)) * (1 << 23);
             corrections[at] = (int32_t)check_below(2000) * (narrow ? 1 : 100);
         }
-        memset(sums, 0, sizeof expected);
-        memset(expected, 0, sizeof expected);
+        for (int at = 0; at < MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH; at++) {
+            expected[at] = sums[at] = (float)((int)check_below(2001) - 1000);
+        }
         mote_gemm_rows a = {values, row, row_scales, corrections, blocks * parts};
         mote_gemm_codes b = {packed, scale_bytes, codes, scales, -40};
         ((mote_gemm_few_fn *)kernel->function)(kind, element, rows, panels, blocks, &a, &b, sums);
-        mote_gemm_few__c(kind, element, rows, panels, blocks, &a, &b, expected);
+        expect_few(kind, element, rows, panels, blocks, &a, &b, expected);
         for (int at = 0; at < rows * MOTE_GEMM_WIDTH; at++) {
             if (!same_float(sums[at], expected[at])) {
                 check_fail("kind %d, %s, %d rows, %d panels, %zu blocks: sum %d: %a, expected %a", (int)kind,
@@ -480,7 +501,8 @@ void check_gemm_finish(const check_kernel *kernel)
             float *bias = check_buffer(VALUES, columns * sizeof *bias);
             float *y = check_buffer(COLUMNS, ((size_t)(rows - 1) * (size_t)stride + columns) * sizeof *y),
                   before[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
-            float scale = i % 3 ? 1 : 0x1.8p-3f;
+            mote_gemm_scale scale = {1, 1, 1}, odd = {0x1.8p-1f, 0x1p-100f, 0x1p-120f};
+            scale = i % 3 ? scale : odd;
             check_values_of(i % CHECK_PATTERNS, sums, MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH);
             check_values_of(i % CHECK_PATTERNS, bias, columns);
             for (int r = 0; r < rows; r++) {
@@ -490,7 +512,8 @@ void check_gemm_finish(const check_kernel *kernel)
             bool biased = i & 1, add = i & 2;
             ((mote_gemm_finish_fn *)kernel->function)(rows, columns, sums, scale, biased ? bias : NULL, add, y, stride);
             for (size_t at = 0; at < (size_t)rows * columns; at++) {
-                float value = sums[at / columns * MOTE_GEMM_WIDTH + at % columns] * scale, nan = NAN;
+                float value = sums[at / columns * MOTE_GEMM_WIDTH + at % columns], nan = NAN;
+                value = value * scale.fraction * scale.first * scale.second;
                 value = biased ? value + bias[at % columns] : value;
                 value = add ? before[at] + value : value;
                 value = isnan(value) ? nan : value;

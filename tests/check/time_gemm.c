@@ -1,7 +1,7 @@
 /* Timings of family gemm: a tile against its columns in the first cache, the other kernels on a panel. */
 #include "check_gemm.h"
 
-enum { BLOCKS = 16 };
+enum { BLOCKS = 8 };
 
 typedef struct timing {
     const check_kernel *kernel;
@@ -130,8 +130,8 @@ void time_gemm_few(const check_kernel *kernel)
 static void call_finish(void *argument)
 {
     timing *t = argument;
-    ((mote_gemm_finish_fn *)t->kernel->function)(MOTE_GEMM_ROWS, MOTE_GEMM_WIDTH, t->sums, 1, NULL, false, t->out,
-                                                 MOTE_GEMM_WIDTH);
+    ((mote_gemm_finish_fn *)t->kernel->function)(MOTE_GEMM_ROWS, MOTE_GEMM_WIDTH, t->sums, (mote_gemm_scale){1, 1, 1},
+                                                 NULL, false, t->out, MOTE_GEMM_WIDTH);
 }
 
 void time_gemm_finish(const check_kernel *kernel)

@@ -412,15 +412,16 @@ INLINE void gemm_expand_scales(bool nv, int field, size_t count, const uint8_t *
     mote_gemm_expand_scales__c(nv, field, count - whole, bytes + whole, scales + whole);
 }
 
-INLINE void gemm_finish(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add, float *y,
-                        ptrdiff_t stride)
+INLINE void gemm_finish(int rows, size_t columns, const float *sums, mote_gemm_scale scale, const float *bias, bool add,
+                        float *y, ptrdiff_t stride)
 {
     const vint nan = vi_set(MOTE_FP32_NAN), infinity = vi_set(MOTE_FP32_INFINITY), absolute = vi_set(MOTE_FP32_ABS);
     size_t whole = columns - columns % LANES;
     for (int r = 0; r < rows; r++) {
         for (size_t c = 0; c < whole; c += LANES) {
             float *to = y + r * stride + c;
-            vfloat value = vf_mul(vf_load(sums + r * MOTE_GEMM_WIDTH + c), vf_set(scale));
+            vfloat value = vf_mul(vf_load(sums + r * MOTE_GEMM_WIDTH + c), vf_set(scale.fraction));
+            value = vf_mul(vf_mul(value, vf_set(scale.first)), vf_set(scale.second));
             value = bias ? vf_add(value, vf_load(bias + c)) : value;
             value = add ? vf_add(vf_load(to), value) : value;
             vint bits = vf_bits(value);

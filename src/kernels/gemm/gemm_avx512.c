@@ -39,8 +39,8 @@ void mote_gemm_expand_scales__avx512(bool nv, int field, size_t count, const uin
     gemm_expand_scales(nv, field, count, bytes, scales);
 }
 
-void mote_gemm_finish__avx512(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
-                              float *y, ptrdiff_t stride)
+void mote_gemm_finish__avx512(int rows, size_t columns, const float *sums, mote_gemm_scale scale, const float *bias,
+                              bool add, float *y, ptrdiff_t stride)
 {
     gemm_finish(rows, columns, sums, scale, bias, add, y, stride);
 }

@@ -196,12 +196,13 @@ void mote_gemm_expand_scales__c(bool nv, int field, size_t count, const uint8_t 
     }
 }
 
-void mote_gemm_finish__c(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
-                         float *y, ptrdiff_t stride)
+void mote_gemm_finish__c(int rows, size_t columns, const float *sums, mote_gemm_scale scale, const float *bias,
+                         bool add, float *y, ptrdiff_t stride)
 {
     for (int r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {
-            float *to = y + r * stride + c, value = sums[(size_t)r * MOTE_GEMM_WIDTH + c] * scale;
+            float *to = y + r * stride + c, value = sums[(size_t)r * MOTE_GEMM_WIDTH + c];
+            value = value * scale.fraction * scale.first * scale.second;
             value = bias ? value + bias[c] : value;
             value = add ? *to + value : value;
             *to = value == value ? value : mote_bits_float(MOTE_FP32_NAN);

@@ -104,8 +104,8 @@ enum {
 typedef void mote_gemm_tile_fn(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
                                const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
 
-/* Expands one packed line of count values (a multiple of 32) to a row. element NULL: the line is FP32 already.
- * corrections: one a block of 32 or, for nvfp4, 16; NULL for kinds without. */
+/* Expands one packed line of count values (a multiple of 32) of at most 8 bits to a row. corrections: one a block of 32
+ * or, for nvfp4, 16; not written by kinds without. */
 typedef void mote_gemm_expand_row_fn(mote_gemm_kind kind, const mote_element *element, size_t count,
                                      const uint8_t *line, void *row, int32_t *corrections);
 
@@ -133,9 +133,15 @@ typedef void mote_gemm_few_fn(mote_gemm_kind kind, const mote_element *element, 
 /* Scale bytes as tiles take them: (byte + field) << 23, or MOTE_GEMM_FIELD_NAN << 23 for 255; of nvfp4 FP32 bits. */
 typedef void mote_gemm_expand_scales_fn(bool nv, int field, size_t count, const uint8_t *bytes, int32_t *scales);
 
+/* What sums are multiplied by at the end: a number near one and a power of two in two halves, which together may lie
+ * beyond FP32's range although the result does not. All are 1 but for nvfp4. */
+typedef struct mote_gemm_scale {
+    float fraction, first, second;
+} mote_gemm_scale;
+
 /* y = sums * scale (+ bias) (+ y), rows (MOTE_GEMM_WIDTH sums and stride values of y apart) by columns; every NaN
  * becomes MOTE_FP32_NAN. */
-typedef void mote_gemm_finish_fn(int rows, size_t columns, const float *sums, float scale, const float *bias, bool add,
-                                 float *y, ptrdiff_t stride);
+typedef void mote_gemm_finish_fn(int rows, size_t columns, const float *sums, mote_gemm_scale scale, const float *bias,
+                                 bool add, float *y, ptrdiff_t stride);
 
 #endif

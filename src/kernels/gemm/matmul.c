@@ -123,8 +123,10 @@ static mote_status run(mote_context *context, batch *j)
     }
     mote_gemm_source b;
     mote_gemm_product first = product_at(j, 0, &b);
-    bool apart = j->count > 1 && j->count >= (size_t)context->threads;
+    enum { TOGETHER = 64 << 20 }; /* bytes of all workspaces */
     j->workspace = mote_gemm_workspace(context, j->kind, &first);
+    bool apart =
+        j->count > 1 && j->count >= (size_t)context->threads && j->workspace <= TOGETHER / (size_t)context->threads;
     if (!mote_workspace(context, j->workspace * (apart ? (size_t)context->threads : 1))) {
         return MOTE_ERROR_MEMORY;
     }

@@ -3,6 +3,8 @@
  * columns it works on, two panels at a time, and keeps them in its cache while the rows pass. */
 #include "kernels/gemm/product.h"
 
+#include <math.h>
+
 #include "base/parallel.h"
 
 enum {
@@ -25,8 +27,14 @@ void mote_gemm_run(const mote_gemm_worker *worker, size_t count, mote_task *task
 
 static bool in_integers(mote_format f) { return f == MOTE_MXINT8 || f == MOTE_MXFP6_E2M3 || f == MOTE_MXFP4_E2M1; }
 
+/* A format added to the table has no product until its codes are expanded somewhere. */
+static bool known(mote_format f) { return f >= MOTE_FP32 && f <= MOTE_NVFP4; }
+
 mote_gemm_kind mote_gemm_choose(mote_cpu_level level, mote_format a, mote_format b)
 {
+    if (!known(a) || !known(b)) {
+        return MOTE_GEMM_KIND_COUNT;
+    }
     bool plain_a = !mote_format_is_block(a), plain_b = !mote_format_is_block(b);
     if (plain_a && plain_b) {
         return MOTE_GEMM_PLAIN;
@@ -66,6 +74,7 @@ typedef struct job {
     int32_t *scales, *corrections;
     uint8_t *ranges;  /* of each row: smallest and largest scale byte */
     range rows_range; /* of all rows here */
+    mote_gemm_scale scale;
     size_t group, row_tasks;
 } job;
 
@@ -279,11 +288,8 @@ static void finish(const job *j, size_t row, int rows, size_t panel, const float
 {
     const mote_gemm_product *p = j->product;
     size_t column = panel * MOTE_GEMM_PANEL, columns = mote_size_min(MOTE_GEMM_WIDTH, j->columns_here - column);
-    /* nvfp4's integers are twice their elements; the powers of two of the others carry that in their exponents */
-    float integers = j->kind == MOTE_GEMM_INT8_NV ? 0.25f : 1;
-    float scale = p->a.tensor_scale * j->columns->tensor_scale * integers;
     bool first = j->begin == 0;
-    j->kernels->gemm_finish(rows, columns, sums, scale, first && p->bias ? p->bias + j->column + column : NULL,
+    j->kernels->gemm_finish(rows, columns, sums, j->scale, first && p->bias ? p->bias + j->column + column : NULL,
                             p->accumulate || !first, p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + column,
                             p->stride);
 }
@@ -406,9 +412,25 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
         mote_gemm_run(worker, mote_size_divide_up(j->rows, j->group), expand_rows_task, j);
     }
-    j->rows_range = range_of_rows(j, 0, j->rows);
+    j->rows_range = has_powers(j) ? range_of_rows(j, 0, j->rows) : (range){0, 0};
     j->row_tasks = mote_size_min(mote_size_divide_up(wanted, pairs), j->rows <= FEW_ROWS ? 1 : tiles);
     mote_gemm_run(worker, pairs * j->row_tasks, tiles_task, j);
+}
+
+/* The tensor scales' product, which need not fit FP32. nvfp4's integers are twice their elements, a factor that the
+ * powers of two of the other formats carry in their exponents. */
+static mote_gemm_scale tensor_scale(const job *j)
+{
+    int power_a, power_b;
+    if (!mote_gemm_is_nv(j->kind)) {
+        return (mote_gemm_scale){1, 1, 1};
+    }
+    float fraction = frexpf(j->product->a.tensor_scale, &power_a) * frexpf(j->columns->tensor_scale, &power_b);
+    bool finite = isfinite(fraction); /* a file's may be anything; frexpf leaves the powers of others undefined */
+    int power = finite ? power_a + power_b - (j->kind == MOTE_GEMM_INT8_NV ? 2 : 0) : 0;
+    power = power < MOTE_GEMM_POWER_LOWEST ? MOTE_GEMM_POWER_LOWEST : power;
+    power = power > MOTE_E8M0_LARGEST ? MOTE_E8M0_LARGEST : power; /* whose halves are the largest powers of FP32 */
+    return (mote_gemm_scale){fraction, ldexpf(1, power / 2), ldexpf(1, power - power / 2)};
 }
 
 static void multiply_rows(const mote_gemm_worker *worker, job *j)
@@ -420,6 +442,7 @@ static void multiply_rows(const mote_gemm_worker *worker, job *j)
     j->scales = (int32_t *)(void *)(worker->workspace + stretch * j->row_bytes);
     j->corrections = j->scales + stretch * j->blocks * parts;
     j->ranges = (uint8_t *)(j->corrections + stretch * j->blocks * parts);
+    j->scale = tensor_scale(j);
     for (j->row = 0; j->row < p->a.lines; j->row += stretch) {
         j->rows = mote_size_min(stretch, p->a.lines - j->row);
         multiply_stretch(worker, j);

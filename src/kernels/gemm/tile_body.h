@@ -67,17 +67,28 @@ INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat 
     }
     /* the power in two halves, each a normal number: sum times the first is exact */
     vint field_a = vi_sar(a, MOTE_FP32_MANTISSA_BITS), field_b = vi_sar(scale_b, MOTE_FP32_MANTISSA_BITS);
-    vint bias = vi_set(MOTE_FP32_BIAS), up = vi_set(1024); /* lets numbers with a sign be compared without */
-    vint exponent = vi_add(vi_sub(vi_add(field_a, field_b), bias), up);
+    vint bias = vi_set(MOTE_FP32_BIAS), shift = vi_set(1024); /* lets numbers with a sign be compared without */
+    vint exponent = vi_add(vi_sub(vi_add(field_a, field_b), bias), shift);
     exponent = vi_min(vi_max(exponent, vi_set(1024 + MOTE_GEMM_POWER_LOWEST)), vi_set(1024 + MOTE_GEMM_POWER_HIGHEST));
-    exponent = vi_sub(exponent, up);
+    exponent = vi_sub(exponent, shift);
     vint half = vi_sar(exponent, 1);
     vint first = vi_shl(vi_add(half, bias), MOTE_FP32_MANTISSA_BITS);
     vint second = vi_shl(vi_add(vi_sub(exponent, half), bias), MOTE_FP32_MANTISSA_BITS);
     vint below = vi_set(1024 + MOTE_GEMM_FIELD_NAN);
-    second = vi_select_less(vi_add(field_a, up), below, second, vi_set(MOTE_FP32_NAN));
-    second = vi_select_less(vi_add(field_b, up), below, second, vi_set(MOTE_FP32_NAN));
+    second = vi_select_less(vi_add(field_a, shift), below, second, vi_set(MOTE_FP32_NAN));
+    second = vi_select_less(vi_add(field_b, shift), below, second, vi_set(MOTE_FP32_NAN));
     return vf_fma(vf_mul(sum, vi_float(first)), vi_float(second), total);
+}
+
+/* Rows of the next tile are too short for the processor to guess them. (FP32's are long, and would crowd out columns.)
+ */
+INLINE void fetch_next_rows(const uint8_t *values, size_t stride, int bytes)
+{
+    for (int r = 0; r < SHORT; r++) {
+        for (int line = 0; line < bytes; line += 64) {
+            __builtin_prefetch(values + (size_t)r * stride + line);
+        }
+    }
 }
 
 /* A tile whose rows and vectors are constants. */
@@ -129,14 +140,8 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
                                       a->scales + at, vi_load(scales[v] + block * MOTE_GEMM_PANEL));
             }
         }
-        if (rows == SHORT && kind != MOTE_GEMM_FLOAT && kind != MOTE_GEMM_PLAIN) {
-            /* rows of the next tile: they are too short for the processor to guess; FP32's are long and would crowd out
-             * others */
-            for (int r = 0; r < rows; r++) {
-                for (int line = 0; line < 4 * steps; line += 64) {
-                    __builtin_prefetch(values + (ptrdiff_t)(rows + r) * (ptrdiff_t)a->stride + line);
-                }
-            }
+        if (rows == SHORT && kind != MOTE_GEMM_FLOAT && kind != MOTE_GEMM_FLOAT_NV && !plain) {
+            fetch_next_rows(values + SHORT * a->stride, a->stride, 4 * steps);
         }
         values += 4 * steps;
         for (int v = 0; v < vectors; v++) {
