@@ -115,7 +115,7 @@ static void batch_task(void *argument, size_t index, void *scratch)
     mote_gemm_multiply(&worker, j->kind, &product);
 }
 
-/* With as many products as threads each works on its own; otherwise all work on one after the other. */
+/* With as many products as threads, or small ones, each is one thread's; otherwise all work on one after the other. */
 static mote_status run(mote_context *context, batch *j)
 {
     if (j->count == 0) {
@@ -123,10 +123,14 @@ static mote_status run(mote_context *context, batch *j)
     }
     mote_gemm_source b;
     mote_gemm_product first = product_at(j, 0, &b);
-    enum { TOGETHER = 64 << 20 }; /* bytes of all workspaces */
+    enum {
+        TOGETHER = 64 << 20, /* bytes of all workspaces */
+        SMALL = 1 << 22      /* products of elements: some 20 microseconds, not worth waking threads for */
+    };
     j->workspace = mote_gemm_workspace(context, j->kind, &first);
-    bool apart =
-        j->count > 1 && j->count >= (size_t)context->threads && j->workspace <= TOGETHER / (size_t)context->threads;
+    double work = (double)j->rows * (double)j->columns * (double)first.a.length;
+    bool apart = (work < SMALL || (j->count > 1 && j->count >= (size_t)context->threads)) &&
+                 j->workspace <= TOGETHER / (size_t)context->threads;
     if (!mote_workspace(context, j->workspace * (apart ? (size_t)context->threads : 1))) {
         return MOTE_ERROR_MEMORY;
     }
