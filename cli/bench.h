@@ -30,6 +30,7 @@ void bench_fill(float *x, size_t count);
 double bench_peak_fp32(void);  /* FP32 multiply-adds of the widest vectors, two operations each; one thread */
 double bench_peak_int8(void);  /* 8-bit dot products, two operations a product; 0 without them */
 double bench_peak_int16(void); /* 16-bit dot products */
+double bench_peak_bf16(void);  /* BF16 dot products, where mote uses them */
 double bench_read_rate(const void *memory, size_t bytes, int threads); /* bytes read once, from memory this large */
 
 /* FP32 products of other libraries, found at run time. */
@@ -41,6 +42,7 @@ const char *bench_peer_name(int peer);
 /* y [m, n] = x [m, k] w [n, k]^T. A library that can take weights packed beforehand does, as mote does: prepare first,
  * or with NULL for weights that change, which are read as they lie. */
 bool bench_peer_prepare(int peer, size_t m, size_t n, size_t k, const float *w);
-void bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y);
+/* False if the library refused. */
+bool bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y);
 
 #endif

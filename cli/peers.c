@@ -17,24 +17,30 @@
 typedef void cblas_sgemm_function(int order, int trans_a, int trans_b, int m, int n, int k, float alpha, const float *a,
                                   int lda, const float *b, int ldb, float beta, float *c, int ldc);
 
+typedef void cblas_sgemv_function(int order, int trans, int m, int n, float alpha, const float *a, int lda,
+                                  const float *x, int step_x, float beta, float *y, int step_y);
+
 typedef struct blas_peer {
     const char *name, *library, *set_threads;
     bool wide_threads; /* the argument of set_threads is 64 bits wide */
     cblas_sgemm_function *multiply;
+    cblas_sgemv_function *multiply_vector;
 } blas_peer;
 
-static blas_peer blas[] = {{"OpenBLAS", "libopenblas.so.0", "openblas_set_num_threads", false, NULL},
-                           {"BLIS", "libblis.so.4", "bli_thread_set_num_threads", true, NULL}};
+static blas_peer blas[] = {{"OpenBLAS", "libopenblas.so.0", "openblas_set_num_threads", false, NULL, NULL},
+                           {"BLIS", "libblis.so.4", "bli_thread_set_num_threads", true, NULL, NULL}};
 enum { BLAS_PEERS = sizeof blas / sizeof blas[0], ONEDNN = BLAS_PEERS };
 
 static bool open_blas(blas_peer *peer, int threads)
 {
     void *library = dlopen(peer->library, RTLD_NOW | RTLD_LOCAL);
     void *symbol = library ? dlsym(library, "cblas_sgemm") : NULL, *setter;
-    if (!symbol) {
+    void *vector = library ? dlsym(library, "cblas_sgemv") : NULL;
+    if (!symbol || !vector) {
         return false;
     }
     memcpy(&peer->multiply, &symbol, sizeof symbol);
+    memcpy(&peer->multiply_vector, &vector, sizeof vector);
     setter = dlsym(library, peer->set_threads);
     if (setter && peer->wide_threads) {
         void (*set)(int64_t);
@@ -151,18 +157,18 @@ static bool prepare_onednn(size_t m, size_t n, size_t k, const float *w)
     return ok;
 }
 
-static void multiply_onednn(size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
+static bool multiply_onednn(size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
 {
     if (!onednn.packed) {
         dnnl_dim_t ld = (dnnl_dim_t)k;
-        onednn.dnnl_sgemm('N', 'T', (dnnl_dim_t)m, (dnnl_dim_t)n, ld, 1, x, ld, w, ld, 0, y, (dnnl_dim_t)n);
-        return;
+        return onednn.dnnl_sgemm('N', 'T', (dnnl_dim_t)m, (dnnl_dim_t)n, ld, 1, x, ld, w, ld, 0, y, (dnnl_dim_t)n) ==
+               dnnl_success;
     }
     dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, onednn.x}, {DNNL_ARG_WEIGHTS, onednn.w}, {DNNL_ARG_DST, onednn.y}};
     onednn.dnnl_memory_set_data_handle(onednn.x, (void *)x);
     onednn.dnnl_memory_set_data_handle(onednn.y, y);
-    onednn.dnnl_primitive_execute(onednn.multiply, onednn.stream, 3, arguments);
-    onednn.dnnl_stream_wait(onednn.stream);
+    return onednn.dnnl_primitive_execute(onednn.multiply, onednn.stream, 3, arguments) == dnnl_success &&
+           onednn.dnnl_stream_wait(onednn.stream) == dnnl_success;
 }
 #else
 static bool open_onednn(void) { return false; }
@@ -171,9 +177,10 @@ static bool prepare_onednn(size_t m, size_t n, size_t k, const float *w)
     (void)m, (void)n, (void)k, (void)w;
     return false;
 }
-static void multiply_onednn(size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
+static bool multiply_onednn(size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
 {
     (void)m, (void)n, (void)k, (void)x, (void)w, (void)y;
+    return false;
 }
 #endif
 
@@ -209,11 +216,16 @@ bool bench_peer_prepare(int peer, size_t m, size_t n, size_t k, const float *w)
     return there[peer] != ONEDNN || prepare_onednn(m, n, k, w);
 }
 
-void bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
+bool bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y)
 {
+    const blas_peer *p = &blas[there[peer] == ONEDNN ? 0 : there[peer]];
     if (there[peer] == ONEDNN) {
-        multiply_onednn(m, n, k, x, w, y);
-    } else {
-        blas[there[peer]].multiply(101, 111, 112, (int)m, (int)n, (int)k, 1, x, (int)k, w, (int)k, 0, y, (int)n);
+        return multiply_onednn(m, n, k, x, w, y);
     }
+    if (m == 1) {
+        p->multiply_vector(101, 111, (int)n, (int)k, 1, w, (int)k, x, 1, 0, y, 1);
+    } else {
+        p->multiply(101, 111, 112, (int)m, (int)n, (int)k, 1, x, (int)k, w, (int)k, 0, y, (int)n);
+    }
+    return true;
 }

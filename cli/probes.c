@@ -36,6 +36,7 @@ enum { CHAINS = 12, LOOPS = 400000, TRIES = 7 };
 PROBE(fma_ymm, "avx2,fma", __m256, _mm256_setzero_ps(), _mm256_set1_ps(1), "vfmadd231ps %1, %2, %0", 16)
 PROBE(fma_zmm, "avx512f", __m512, _mm512_setzero_ps(), _mm512_set1_ps(1), "vfmadd231ps %1, %2, %0", 32)
 PROBE(dot8_zmm, "avx512f", __m512i, _mm512_setzero_si512(), _mm512_set1_epi32(0), "vpdpbusd %1, %2, %0", 128)
+PROBE(bf16_zmm, "avx512f", __m512, _mm512_setzero_ps(), _mm512_set1_ps(0), "vdpbf16ps %1, %2, %0", 64)
 PROBE(dot16_zmm, "avx512f", __m512i, _mm512_setzero_si512(), _mm512_set1_epi32(0), "vpdpwssd %1, %2, %0", 64)
 
 static mote_cpu_level level(void)
@@ -52,11 +53,13 @@ double bench_peak_fp32(void)
 }
 double bench_peak_int8(void) { return level() >= MOTE_CPU_AVX512VNNI ? dot8_zmm() : 0; }
 double bench_peak_int16(void) { return level() >= MOTE_CPU_AVX512VNNI ? dot16_zmm() : 0; }
+double bench_peak_bf16(void) { return level() >= MOTE_CPU_AVX512BF16 ? bf16_zmm() : 0; }
 
 #else
 double bench_peak_fp32(void) { return 0; }
 double bench_peak_int8(void) { return 0; }
 double bench_peak_int16(void) { return 0; }
+double bench_peak_bf16(void) { return 0; }
 #endif
 
 /* Touches every line once, and asks for each some time before: what memory gives one core. */

@@ -101,6 +101,8 @@ def matmul(
     options = _options(rounding, scale_rule, seed)
     left, left_shape, keep_a = _operand(a, a_format, "a", -1, options)
     if isinstance(b, PackedArray):
+        if b_format is not None and format_number(b_format) != lib.mote_packed_format(b._pointer):
+            raise ValueError(f"b: it is packed as {b.format} already; found b_format={b_format!r}")
         right_shape, keep_b = b.shape, b
     else:
         right, right_shape, keep_b = _operand(b, b_format, "b", -2, options)
@@ -188,7 +190,7 @@ def _matrix(x: Any, name: str, columns: Optional[int] = None) -> np.ndarray:
     if x.ndim == 0 or (columns is not None and x.shape[-1] != columns):
         wanted = "at least one dimension" if columns is None else f"a last dimension of {columns}"
         raise ValueError(f"{name}: expected {wanted}, found shape {x.shape}")
-    return np.ascontiguousarray(x).reshape(-1, x.shape[-1]) if x.size else np.zeros((x.size // max(x.shape[-1], 1), x.shape[-1]), np.float32)
+    return np.ascontiguousarray(x).reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
 
 
 def _weights(w: Any) -> np.ndarray:
@@ -238,8 +240,12 @@ def linear_backward(
     return dx.reshape(np.shape(x)), dw, db
 
 
-def _pair(value: Any) -> Tuple[int, int]:
-    return tuple(value) if np.ndim(value) else (value, value)
+def _pair(value: Any, one: int, flat: bool, name: str) -> Tuple[int, int]:
+    """Along height and width; one stands for the height of a one-dimensional convolution."""
+    values = np.atleast_1d(value).tolist()
+    if len(values) > (1 if flat else 2) or not all(isinstance(v, int) for v in values):
+        raise ValueError(f"{name}: expected {'a whole number' if flat else 'one or two whole numbers'}, found {value!r}")
+    return (one, values[0]) if flat else (values[0], values[-1])
 
 
 def _convolution(x: Any, w: Any, stride: Any, padding: Any, dilation: Any):
@@ -250,7 +256,7 @@ def _convolution(x: Any, w: Any, stride: Any, padding: Any, dilation: Any):
             f"expected x [batch, (height,) width, channels] and w [filters, (height,) width, channels], found {x.shape}, {w.shape}"
         )
     flat = x.ndim == 3
-    pairs = [(one, v) if flat else _pair(v) for one, v in ((1, stride), (0, padding), (1, dilation))]
+    pairs = [_pair(stride, 1, flat, "stride"), _pair(padding, 0, flat, "padding"), _pair(dilation, 1, flat, "dilation")]
     sizes = x.shape[:1] + ((1,) if flat else ()) + x.shape[1:]
     kernel = ((1,) if flat else ()) + w.shape[1:-1]
     values = [*sizes, w.shape[0], *kernel, *(n for pair in pairs for n in pair)]

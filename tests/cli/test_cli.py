@@ -183,3 +183,12 @@ def test_real_data(mote_program, data_folder, tmp_path):  # noqa: F811
         mote_program("cast", path, tmp_path / "o.safetensors", "--format", "mxfp6")
         seen += 1
     assert seen > 5
+
+
+def test_bench_matmul(mote_program):
+    """At a level without a probe for every kind; also where a library is missing or its figures are."""
+    options = ["--format", "mxfp4,fp32", "--size", "1024", "--runs", "1", "--threads", "1", "--json"]
+    rows = [json.loads(line) for line in mote_program("bench", "matmul", *options, env={"MOTE_CPU": "avx2"}).stdout.splitlines()]
+    assert [row["what"] for row in rows] == ["forward"] * 6 + ["vector"] * 4 + ["training"] * 2
+    assert all(row["gop_per_second"] > 0 for row in rows)
+    assert all(row["of_limit"] > 0 for row in rows if row["what"] == "vector")

@@ -204,6 +204,34 @@ def test_gradients_round_as_the_policy_says(rng):
     assert np.array_equal(noisy[0], noisy[1]) and not np.array_equal(noisy[0], noisy[2])
 
 
+def test_plain_numbers_at_the_ends_of_the_range(monkeypatch, rng):
+    """The bits of a row do not depend on whether its tile had to take care of scales."""
+    for f, scale in itertools.product(MX, (1, 60, 107, 187, 254)):
+        q = extreme(rng, f, (20, 96), [scale])
+        codes, scales = q.codes, q.scales.copy()
+        scales[7] = 0xFF
+        poisoned = mote.MXArray.from_codes(f, codes, scales, axis=1)
+        x = np.ldexp(normal(rng, 5, 96), rng.integers(-150, 120, (5, 96))).astype(np.float32)
+        x[0, :2], x[4, 3] = (2.0**-130, 2.0**-141), -np.inf
+        results = []
+        for _, context in LEVELS:
+            monkeypatch.setattr(_arrays._local, "context", context, raising=False)
+            y, other = mote.matmul(x, q.transpose()), mote.matmul(x, poisoned.transpose())
+            others = np.arange(20) != 7
+            assert np.array_equal(y[:, others], other[:, others], equal_nan=True), (f, scale)
+            results.append(y)
+        assert all(np.array_equal(r, results[0], equal_nan=True) for r in results), (f, scale)
+
+
+def test_nothing_at_all():
+    assert mote.matmul(np.zeros((0, 32)), mote.pack(np.zeros((32, 3)), "mxfp4")).shape == (0, 3)
+    assert mote.matmul(np.zeros((2**36, 0)), np.zeros((0, 0))).shape == (2**36, 0)
+    assert np.array_equal(mote.linear(np.zeros((5, 0)), np.zeros((3, 0)), np.arange(3.0), policy="mxint8"), [[0, 1, 2]] * 5)
+    dx, dw, db = mote.linear_backward(np.zeros((5, 0)), np.zeros((3, 0)), np.ones((5, 3)), policy="mxint8")
+    assert dx.shape == (5, 0) and dw.shape == (3, 0) and np.array_equal(db, [5, 5, 5])
+    assert mote.convolve(np.zeros((0, 5, 4)), np.zeros((2, 3, 4)), policy="mxfp4").shape == (0, 3, 2)
+
+
 def test_saturated_blocks_and_cancelling_sums(level):
     signs = np.where(np.arange(96) % 3 == 0, -1, 1).astype(np.float32)
     for fa, fb in itertools.product(MX, MX):
@@ -291,7 +319,10 @@ def test_refusals_say_what_is_wrong(rng):
         (lambda: mote.linear(a, a, policy="mxfp3"), "expected one of fp32"),
         (lambda: mote.linear(a, a[:, :3], policy="mxfp4"), "x: expected a last dimension of 3"),
         (lambda: mote.convolve(a[None], a[None, :, :8], policy="fp32", dilation=0), "at least 1"),
-        (lambda: mote.convolve(a[None], np.zeros((1, 9, 8), np.float32), policy="fp32"), "larger than the padded image"),
+        (lambda: mote.convolve(a[None], a[None, :, :8], policy="fp32", stride=(1, 2)), "stride: expected a whole number"),
+        (lambda: mote.matmul(a, mote.pack(a.T, "mxfp4"), b_format="mxint8"), "packed as mxfp4_e2m1 already"),
+        (lambda: mote.pack(np.broadcast_to(np.float32(1), (1, 16 * (2**64 // 2050 + 1))), "fp32"), "too"),
+        (lambda: mote.convolve(a[None], np.zeros((1, 9, 8), np.float32), policy="fp32"), "does not fit into an image"),
     ):
         with pytest.raises(ValueError, match=words.replace("(", r"\(")):
             call()

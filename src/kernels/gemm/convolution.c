@@ -34,7 +34,7 @@ mote_status mote_convolution_output(mote_context *context, const mote_convolutio
     if (!*height || !*width) {
         return mote_fail(
             context, MOTE_ERROR_SHAPE,
-            "convolution: the kernel, %zu by %zu, is larger than the padded image, %zu by %zu and %zu, %zu",
+            "convolution: a kernel of %zu by %zu does not fit into an image of %zu by %zu with padding %zu, %zu",
             s->kernel_height, s->kernel_width, s->height, s->width, s->padding_height, s->padding_width);
     }
     return MOTE_OK;

@@ -55,8 +55,8 @@ static float add_block(bool nv, float total, float sum, int32_t scale_a, int32_t
     int exponent = a + b - MOTE_FP32_BIAS;
     exponent = exponent < MOTE_GEMM_POWER_LOWEST ? MOTE_GEMM_POWER_LOWEST : exponent;
     exponent = exponent > MOTE_GEMM_POWER_HIGHEST ? MOTE_GEMM_POWER_HIGHEST : exponent;
-    int half = exponent >> 1;
-    return fmaf(sum * power(half), power(exponent - half), total);
+    int normal = exponent < -126 ? -126 : exponent > MOTE_FP32_BIAS ? MOTE_FP32_BIAS : exponent;
+    return fmaf(sum * power(exponent - normal), power(normal), total);
 }
 
 void mote_gemm_tile__c(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,

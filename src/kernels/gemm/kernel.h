@@ -64,7 +64,7 @@ static inline int mote_gemm_fraction(mote_gemm_kind kind, const mote_element *el
     if (kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_INT16) {
         return element->mantissa_bits - element->minimum_exponent;
     }
-    return element->nan && !element->infinity ? -8 : 0; /* e4m3 passes through FP16, see vf_load_e4m3() */
+    return element->nan && !element->infinity ? -8 : 0; /* e4m3 passes through FP16, see vf_from_e4m3() */
 }
 
 /* Rows of a, expanded: values in the order of the reduction dimension.

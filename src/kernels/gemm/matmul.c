@@ -118,9 +118,6 @@ static void batch_task(void *argument, size_t index, void *scratch)
 /* With as many products as threads, or small ones, each is one thread's; otherwise all work on one after the other. */
 static mote_status run(mote_context *context, batch *j)
 {
-    if (j->count == 0) {
-        return MOTE_OK;
-    }
     mote_gemm_source b;
     mote_gemm_product first = product_at(j, 0, &b);
     enum {
@@ -170,6 +167,9 @@ static mote_status multiply(mote_context *context, const mote_operand *a, const 
     if (status != MOTE_OK) {
         return status;
     }
+    if (j->count == 0 || j->rows == 0 || j->columns == 0) {
+        return MOTE_OK;
+    }
     collapse(j);
     return run(context, j);
 }
@@ -200,6 +200,13 @@ mote_status mote_pack(mote_context *context, const mote_operand *b, mote_packed 
     if (open.rank != 2) {
         return mote_fail(context, MOTE_ERROR_SHAPE, "b: a packed operand is one matrix, found %d dimensions",
                          open.rank);
+    }
+    size_t columns, length, count; /* rounded up, in values of at most four bytes and their scales */
+    if (!mote_size_add(open.source.lines, MOTE_GEMM_PANEL, &columns) ||
+        !mote_size_add(open.source.length, MOTE_MX_BLOCK, &length) || !mote_size_multiply(columns, length, &count) ||
+        count > SIZE_MAX / 8) {
+        return mote_fail(context, MOTE_ERROR_SHAPE, "b: %zu by %zu values are too many to pack", open.source.length,
+                         open.source.lines);
     }
     size_t bytes = mote_gemm_packed_place(open.source.format, open.source.lines, open.source.length, NULL, &place);
     size_t header = (sizeof(mote_packed) + 63) / 64 * 64;

@@ -160,7 +160,9 @@ mote_gemm_source mote_operand_at(const mote_open_operand *open, int rank, const 
         } else {
             size_t lines = at * open->line_stride[d];
             source.elements += lines * source.line_bytes;
-            source.scales += source.scales ? lines * source.scale_bytes : 0;
+            if (source.scales) {
+                source.scales += lines * source.scale_bytes;
+            }
         }
     }
     return source;

@@ -449,14 +449,18 @@ static void multiply_rows(const mote_gemm_worker *worker, job *j)
     }
 }
 
-/* A product over nothing. */
-static void fill_empty(const mote_gemm_product *p, size_t columns)
+/* A product over nothing: rows of a tile's height. */
+static void empty_task(void *argument, size_t index, void *scratch)
 {
-    for (size_t r = 0; r < p->a.lines; r++) {
-        for (size_t c = 0; c < columns; c++) {
-            float *y = p->y + (ptrdiff_t)r * p->stride + c;
-            *y = (p->accumulate ? *y : 0) + (p->bias ? p->bias[c] : 0);
-        }
+    static const float zeros[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+    const job *j = argument;
+    const mote_gemm_product *p = j->product;
+    size_t row = index * MOTE_GEMM_ROWS, rows = mote_size_min(MOTE_GEMM_ROWS, p->a.lines - row);
+    (void)scratch;
+    for (size_t c = 0; c < j->columns_here; c += MOTE_GEMM_WIDTH) {
+        j->kernels->gemm_finish((int)rows, mote_size_min(MOTE_GEMM_WIDTH, j->columns_here - c), zeros,
+                                (mote_gemm_scale){1, 1, 1}, p->bias ? p->bias + c : NULL, p->accumulate,
+                                p->y + (ptrdiff_t)row * p->stride + c, p->stride);
     }
 }
 
@@ -464,8 +468,12 @@ void mote_gemm_multiply(const mote_gemm_worker *worker, mote_gemm_kind kind, con
 {
     size_t columns = product->packed ? product->packed->columns : product->b->lines, length = product->a.length;
     job j = {.product = product, .kernels = worker->kernels, .kind = kind};
-    if (columns == 0 || product->a.lines == 0 || length == 0) {
-        fill_empty(product, columns);
+    if (columns == 0 || product->a.lines == 0) {
+        return;
+    }
+    if (length == 0) {
+        j.columns_here = columns;
+        mote_gemm_run(worker, mote_size_divide_up(product->a.lines, MOTE_GEMM_ROWS), empty_task, &j);
         return;
     }
     size_t stretch = product->packed ? columns : mote_size_min(STRETCH_COLUMNS, columns);

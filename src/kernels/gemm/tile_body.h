@@ -65,15 +65,16 @@ INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat 
     if (!careful) {
         return vf_fma(sum, vi_float(vi_add(a, scale_b)), total);
     }
-    /* the power in two halves, each a normal number: sum times the first is exact */
+    /* beyond FP32's exponents: two powers, each a normal number */
     vint field_a = vi_sar(a, MOTE_FP32_MANTISSA_BITS), field_b = vi_sar(scale_b, MOTE_FP32_MANTISSA_BITS);
     vint bias = vi_set(MOTE_FP32_BIAS), shift = vi_set(1024); /* lets numbers with a sign be compared without */
     vint exponent = vi_add(vi_sub(vi_add(field_a, field_b), bias), shift);
     exponent = vi_min(vi_max(exponent, vi_set(1024 + MOTE_GEMM_POWER_LOWEST)), vi_set(1024 + MOTE_GEMM_POWER_HIGHEST));
-    exponent = vi_sub(exponent, shift);
-    vint half = vi_sar(exponent, 1);
-    vint first = vi_shl(vi_add(half, bias), MOTE_FP32_MANTISSA_BITS);
-    vint second = vi_shl(vi_add(vi_sub(exponent, half), bias), MOTE_FP32_MANTISSA_BITS);
+    /* the second power is what FP32 can hold of it, the first the rest: one, and the same bits as above, where all fits
+     */
+    vint normal = vi_min(vi_max(exponent, vi_set(1024 - 126)), vi_set(1024 + MOTE_FP32_BIAS));
+    vint first = vi_shl(vi_add(vi_sub(exponent, normal), bias), MOTE_FP32_MANTISSA_BITS);
+    vint second = vi_shl(vi_add(vi_sub(normal, shift), bias), MOTE_FP32_MANTISSA_BITS);
     vint below = vi_set(1024 + MOTE_GEMM_FIELD_NAN);
     second = vi_select_less(vi_add(field_a, shift), below, second, vi_set(MOTE_FP32_NAN));
     second = vi_select_less(vi_add(field_b, shift), below, second, vi_set(MOTE_FP32_NAN));
