@@ -217,12 +217,12 @@ mote_status mote_convolve(mote_context *context, const mote_policy *policy, cons
     if ((!x && n.image) || (!w && n.weights) || (!y && n.result)) {
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "convolution: x, w or y is NULL");
     }
-    mote_format fx = policy->forward_activation, fw = policy->forward_weight;
-    mote_quantize_options ox = mote_policy_options(policy, fx, false, 0),
-                          ow = mote_policy_options(policy, fw, false, 1);
+    mote_format activation = policy->forward_activation, weight = policy->forward_weight;
+    mote_quantize_options activation_options = mote_policy_options(policy, activation, false, 0),
+                          weight_options = mote_policy_options(policy, weight, false, 1);
     mote_gemm_window window = {shape, n.out_height, n.out_width, x};
-    mote_gemm_source a = source_of(context, fx, &ox, x, n.image, n.positions, n.patch);
-    mote_gemm_source b = source_of(context, fw, &ow, w, n.weights, shape->filters, n.patch);
+    mote_gemm_source a = source_of(context, activation, &activation_options, x, n.image, n.positions, n.patch);
+    mote_gemm_source b = source_of(context, weight, &weight_options, w, n.weights, shape->filters, n.patch);
     a.window = &window;
     a.gather = gather_image;
     return multiply(context, a, &b, bias, 0, y);
@@ -244,13 +244,13 @@ mote_status mote_convolve_backward(mote_context *context, const mote_policy *pol
     of_w.values = w;
     of_x.values = x;
     if (dx) {
-        mote_format fg = policy->backward_gradient, fw = policy->backward_weight;
-        mote_quantize_options og = mote_policy_options(policy, fg, true, 2),
-                              ow = mote_policy_options(policy, fw, false, 3);
+        mote_format gradient = policy->backward_gradient, weight = policy->backward_weight;
+        mote_quantize_options gradient_options = mote_policy_options(policy, gradient, true, 2),
+                              weight_options = mote_policy_options(policy, weight, false, 3);
         size_t length = n.places * shape->filters;
-        mote_gemm_source a =
-            source_of(context, fg, &og, dy, n.result, shape->batch * shape->height * shape->width, length);
-        mote_gemm_source b = source_of(context, fw, &ow, w, n.weights, shape->channels, length);
+        mote_gemm_source a = source_of(context, gradient, &gradient_options, dy, n.result,
+                                       shape->batch * shape->height * shape->width, length);
+        mote_gemm_source b = source_of(context, weight, &weight_options, w, n.weights, shape->channels, length);
         a.window = &of_dy;
         a.gather = gather_gradient;
         b.window = &of_w;
@@ -258,11 +258,11 @@ mote_status mote_convolve_backward(mote_context *context, const mote_policy *pol
         status = multiply(context, a, &b, NULL, 0, dx);
     }
     if (dw && status == MOTE_OK) {
-        mote_format fg = policy->update_gradient, fx = policy->update_activation;
-        mote_quantize_options og = mote_policy_options(policy, fg, true, 4),
-                              ox = mote_policy_options(policy, fx, false, 5);
-        mote_gemm_source a = source_of(context, fg, &og, dy, n.result, shape->filters, n.positions);
-        mote_gemm_source b = source_of(context, fx, &ox, x, n.image, n.patch, n.positions);
+        mote_format gradient = policy->update_gradient, activation = policy->update_activation;
+        mote_quantize_options gradient_options = mote_policy_options(policy, gradient, true, 4),
+                              activation_options = mote_policy_options(policy, activation, false, 5);
+        mote_gemm_source a = source_of(context, gradient, &gradient_options, dy, n.result, shape->filters, n.positions);
+        mote_gemm_source b = source_of(context, activation, &activation_options, x, n.image, n.patch, n.positions);
         a.line_stride = 1;
         a.stride = (ptrdiff_t)shape->filters;
         b.window = &of_x;

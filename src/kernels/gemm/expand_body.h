@@ -199,14 +199,25 @@ INLINE void expand_line(mote_gemm_kind kind, const mote_element *element, int so
     }
 }
 
+#if defined(MOTE_GEMM_HAVE_BF16)
+#define BF16_CASE(body, element, sort, ...)                                                                            \
+    case MOTE_GEMM_BF16:                                                                                               \
+        FOR_EACH_SORT(body, MOTE_GEMM_BF16, element, sort, __VA_ARGS__);                                               \
+        break;
+#else
+#define BF16_CASE(body, element, sort, ...)
+#endif
+
 /* Calls body with kind and sort of the codes as constants; other pairs do not occur. */
 #define FOR_EACH_PAIR(body, kind, element, ...)                                                                        \
     do {                                                                                                               \
         int sort_ = sort_of(element);                                                                                  \
         switch (kind) {                                                                                                \
         case MOTE_GEMM_INT8: FOR_EACH_INTEGER(body, MOTE_GEMM_INT8, element, sort_, __VA_ARGS__); break;               \
-        case MOTE_GEMM_INT16: FOR_EACH_INTEGER(body, MOTE_GEMM_INT16, element, sort_, __VA_ARGS__); break;             \
-        case MOTE_GEMM_BF16: FOR_EACH_SORT(body, MOTE_GEMM_BF16, element, sort_, __VA_ARGS__); break;                  \
+        case MOTE_GEMM_INT16:                                                                                          \
+            FOR_EACH_INTEGER(body, MOTE_GEMM_INT16, element, sort_, __VA_ARGS__);                                      \
+            break;                                                                                                     \
+            BF16_CASE(body, element, sort_, __VA_ARGS__)                                                               \
         case MOTE_GEMM_INT8_NV: body(MOTE_GEMM_INT8_NV, element, FOUR, __VA_ARGS__); break;                            \
         default: FOR_EACH_SORT(body, MOTE_GEMM_FLOAT, element, sort_, __VA_ARGS__); break;                             \
         }                                                                                                              \

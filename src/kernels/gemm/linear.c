@@ -65,12 +65,12 @@ mote_status mote_linear(mote_context *context, const mote_policy *policy, size_t
                         const float *x, ptrdiff_t x_stride, const float *w, ptrdiff_t w_stride, const float *bias,
                         float *y, ptrdiff_t y_stride)
 {
-    ptrdiff_t xs[2] = {stride_or(x_stride, inputs), 1}, ws[2] = {1, stride_or(w_stride, inputs)};
-    ptrdiff_t ys[2] = {stride_or(y_stride, outputs), 1};
-    mote_format fx = policy->forward_activation, fw = policy->forward_weight;
-    mote_operand a = matrix(x, rows, inputs, xs, fx, mote_policy_options(policy, fx, false, 0));
-    mote_operand b = matrix(w, inputs, outputs, ws, fw, mote_policy_options(policy, fw, false, 1));
-    return mote_matmul(context, &a, &b, bias, 0, y, ys);
+    ptrdiff_t x_strides[2] = {stride_or(x_stride, inputs), 1}, w_strides[2] = {1, stride_or(w_stride, inputs)};
+    ptrdiff_t y_strides[2] = {stride_or(y_stride, outputs), 1};
+    mote_format activation = policy->forward_activation, weight = policy->forward_weight;
+    mote_operand a = matrix(x, rows, inputs, x_strides, activation, mote_policy_options(policy, activation, false, 0));
+    mote_operand b = matrix(w, inputs, outputs, w_strides, weight, mote_policy_options(policy, weight, false, 1));
+    return mote_matmul(context, &a, &b, bias, 0, y, y_strides);
 }
 
 mote_status mote_linear_backward(mote_context *context, const mote_policy *policy, size_t rows, size_t inputs,
@@ -78,27 +78,29 @@ mote_status mote_linear_backward(mote_context *context, const mote_policy *polic
                                  const float *dy, ptrdiff_t dy_stride, int accumulate, float *dx, ptrdiff_t dx_stride,
                                  float *dw, ptrdiff_t dw_stride, float *db)
 {
-    ptrdiff_t xs[2] = {stride_or(x_stride, inputs), 1}, ws[2] = {stride_or(w_stride, inputs), 1};
-    ptrdiff_t gs[2] = {stride_or(dy_stride, outputs), 1}, turned[2] = {1, gs[0]};
-    ptrdiff_t dxs[2] = {stride_or(dx_stride, inputs), 1}, dws[2] = {stride_or(dw_stride, inputs), 1};
+    ptrdiff_t x_strides[2] = {stride_or(x_stride, inputs), 1}, w_strides[2] = {stride_or(w_stride, inputs), 1};
+    ptrdiff_t dy_strides[2] = {stride_or(dy_stride, outputs), 1}, turned[2] = {1, dy_strides[0]};
+    ptrdiff_t dx_strides[2] = {stride_or(dx_stride, inputs), 1}, dw_strides[2] = {stride_or(dw_stride, inputs), 1};
     mote_status status = MOTE_OK;
     if (dx) {
-        mote_format fg = policy->backward_gradient, fw = policy->backward_weight;
-        mote_operand a = matrix(dy, rows, outputs, gs, fg, mote_policy_options(policy, fg, true, 2));
-        mote_operand b = matrix(w, outputs, inputs, ws, fw, mote_policy_options(policy, fw, false, 3));
-        status = mote_matmul(context, &a, &b, NULL, 0, dx, dxs);
+        mote_format gradient = policy->backward_gradient, weight = policy->backward_weight;
+        mote_operand a =
+            matrix(dy, rows, outputs, dy_strides, gradient, mote_policy_options(policy, gradient, true, 2));
+        mote_operand b = matrix(w, outputs, inputs, w_strides, weight, mote_policy_options(policy, weight, false, 3));
+        status = mote_matmul(context, &a, &b, NULL, 0, dx, dx_strides);
     }
     if (dw && status == MOTE_OK) {
-        mote_format fg = policy->update_gradient, fx = policy->update_activation;
-        mote_operand a = matrix(dy, outputs, rows, turned, fg, mote_policy_options(policy, fg, true, 4));
-        mote_operand b = matrix(x, rows, inputs, xs, fx, mote_policy_options(policy, fx, false, 5));
-        status = mote_matmul(context, &a, &b, NULL, accumulate, dw, dws);
+        mote_format gradient = policy->update_gradient, activation = policy->update_activation;
+        mote_operand a = matrix(dy, outputs, rows, turned, gradient, mote_policy_options(policy, gradient, true, 4));
+        mote_operand b =
+            matrix(x, rows, inputs, x_strides, activation, mote_policy_options(policy, activation, false, 5));
+        status = mote_matmul(context, &a, &b, NULL, accumulate, dw, dw_strides);
     }
     if (db && status == MOTE_OK) {
         if (!dy && rows && outputs) {
             return mote_fail(context, MOTE_ERROR_ARGUMENT, "dy is NULL");
         }
-        mote_sum_columns(context, rows, outputs, dy, gs[0], accumulate != 0, db);
+        mote_sum_columns(context, rows, outputs, dy, dy_strides[0], accumulate != 0, db);
     }
     return status;
 }
