@@ -430,3 +430,15 @@ def test_packed_weights_take_the_bits_of_their_format(rng):
         packed = mote.pack(w.T, f)
         assert packed.shape == (1024, 512) and packed.format == f
         assert packed.nbytes <= 1.01 * mote.quantize(w, f).nbytes
+
+
+def test_real_fields_keep_the_bounds(data_folder, rng):
+    """Solutions of the Korteweg-de Vries equation: smooth, mostly small, with a few waves."""
+    path = next(data_folder.rglob("kdv.npz"), None)
+    if path is None:
+        pytest.skip("MOTE_DATA holds no kdv.npz")
+    field = np.load(path)["uu"].astype(np.float32)
+    weights = normal(rng, field.shape[1], 48)
+    for fa, fb in PAIRS:
+        qa, qb = mote.quantize(field, fa, axis=1), mote.quantize(weights, fb, axis=0)
+        check_bound(mote.matmul(field, weights, a_format=fa, b_format=fb), values(qa), values(qb), fa, fb)
