@@ -11,7 +11,7 @@ enum { AHEAD_BYTES = 8192, AHEAD_SCALES = 512 };
 /* What stays the same from block to block. */
 typedef struct few_job {
     const mote_gemm_rows *a;
-    const mote_element *element;
+    const mote_element *element, *e4m3; /* e4m3: of nvfp4's scales */
     const uint8_t *codes, *scales; /* of LANES columns */
     int field;
     const bf16_table *table;
@@ -20,7 +20,7 @@ typedef struct few_job {
 INLINE vint few_scale(const few_job *f, bool nv, size_t block)
 {
     vint byte = vi_load_bytes(f->scales + block * MOTE_GEMM_PANEL, LANES);
-    return nv ? vf_bits(decode(mote_element_get(MOTE_MXFP8_E4M3), 8, 0, byte))
+    return nv ? vf_bits(decode(f->e4m3, 8, 0, byte))
               : vi_shl(vi_add(byte, vi_set((uint32_t)f->field)), MOTE_FP32_MANTISSA_BITS);
 }
 
@@ -101,8 +101,7 @@ INLINE void few_of(mote_gemm_kind kind, const mote_element *element, int sort, i
         size_t panel = (size_t)(i / HALVES), half = (size_t)(i % HALVES);
         for (int r = 0; r < rows;) {
             mote_gemm_rows here = rows_from(a, r);
-            few_job f = {&here,
-                         element,
+            few_job f = {&here, element, mote_element_get(MOTE_MXFP8_E4M3),
                          b->codes + panel * b->stride + half * sizeof(vint),
                          b->scales + panel * b->scale_stride + half * LANES,
                          b->field,
