@@ -12,7 +12,7 @@ enum { AHEAD_BYTES = 8192, AHEAD_SCALES = 512 };
 typedef struct few_job {
     const mote_gemm_rows *a;
     const mote_element *element, *e4m3; /* e4m3: of nvfp4's scales */
-    const uint8_t *codes, *scales; /* of LANES columns */
+    const uint8_t *codes, *scales;      /* of LANES columns */
     int field;
     const bf16_table *table;
 } few_job;
@@ -101,7 +101,9 @@ INLINE void few_of(mote_gemm_kind kind, const mote_element *element, int sort, i
         size_t panel = (size_t)(i / HALVES), half = (size_t)(i % HALVES);
         for (int r = 0; r < rows;) {
             mote_gemm_rows here = rows_from(a, r);
-            few_job f = {&here, element, mote_element_get(MOTE_MXFP8_E4M3),
+            few_job f = {&here,
+                         element,
+                         mote_element_get(MOTE_MXFP8_E4M3),
                          b->codes + panel * b->stride + half * sizeof(vint),
                          b->scales + panel * b->scale_stride + half * LANES,
                          b->field,

@@ -27,9 +27,18 @@ static void measure(mote_context *context, const mote_operand *operand, mote_ope
 {
     mote_open_tensor tensor = {.spec = open->source.spec};
     mote_layout layout = {.format = operand->format, .rank = open->rank, .axis = -1};
+    ptrdiff_t strides[MOTE_MAXIMUM_RANK];
+    int last = open->rank - 1;
     memcpy(layout.shape, open->shape, sizeof layout.shape);
+    memcpy(strides, open->value_stride, sizeof strides);
+    if (strides[last] != 1 && strides[last - 1] == 1) { /* the order does not matter to a maximum, memory's is faster */
+        layout.shape[last] = open->shape[last - 1];
+        layout.shape[last - 1] = open->shape[last];
+        strides[last] = 1;
+        strides[last - 1] = open->value_stride[last];
+    }
     if (mote_layout_resolve(context, &layout, &tensor.layout) == MOTE_OK && tensor.layout.sizes.count) {
-        mote_nvfp4_measure(context, &tensor, operand->values, open->value_stride);
+        mote_nvfp4_measure(context, &tensor, operand->values, strides);
         open->source.spec = tensor.spec;
         open->source.tensor_scale = tensor.spec.tensor_scale;
     }
