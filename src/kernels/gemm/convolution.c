@@ -59,19 +59,27 @@ static bool over(size_t at, size_t stride, size_t k, size_t dilation, size_t pad
 /* Values from place begin on until the inner dimension ends, at most left. */
 static size_t run_length(size_t begin, size_t inner, size_t left) { return mote_size_min(inner - begin % inner, left); }
 
-static void gather_image(const mote_gemm_window *w, size_t line, size_t begin, size_t count, float *values)
+/* Patches of a grid of positions: each holds, for each place of the kernel, inner values of an array of height by
+ * width; reach says which position of the array a place comes from. */
+typedef struct patches {
+    size_t rows, columns; /* of the grid that lines walk */
+    size_t height, width, inner;
+    bool (*reach)(size_t at, size_t stride, size_t k, size_t dilation, size_t padding, size_t size, size_t *position);
+} patches;
+
+static void gather_patch(const mote_gemm_window *w, const patches *p, size_t line, size_t begin, size_t count,
+                         float *values)
 {
     const mote_convolution *s = w->shape;
-    size_t ox = line % w->out_width, oy = line / w->out_width % w->out_height,
-           image = line / w->out_width / w->out_height;
+    size_t column = line % p->columns, row = line / p->columns % p->rows, image = line / p->columns / p->rows;
     for (size_t i = 0; i < count;) {
-        size_t k = begin + i, length = run_length(k, s->channels, count - i), place = k / s->channels, x, y;
-        bool in_y =
-            under(oy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height, s->height, &y);
-        bool in_x =
-            under(ox, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, s->width, &x);
+        size_t k = begin + i, length = run_length(k, p->inner, count - i), place = k / p->inner, x, y;
+        bool in_y = p->reach(row, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height,
+                             p->height, &y);
+        bool in_x = p->reach(column, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width,
+                             p->width, &x);
         if (in_x && in_y) {
-            memcpy(values + i, w->values + ((image * s->height + y) * s->width + x) * s->channels + k % s->channels,
+            memcpy(values + i, w->values + ((image * p->height + y) * p->width + x) * p->inner + k % p->inner,
                    length * sizeof *values);
         } else {
             memset(values + i, 0, length * sizeof *values);
@@ -80,25 +88,18 @@ static void gather_image(const mote_gemm_window *w, size_t line, size_t begin, s
     }
 }
 
+static void gather_image(const mote_gemm_window *w, size_t line, size_t begin, size_t count, float *values)
+{
+    const mote_convolution *s = w->shape;
+    patches p = {w->out_height, w->out_width, s->height, s->width, s->channels, under};
+    gather_patch(w, &p, line, begin, count, values);
+}
+
 static void gather_gradient(const mote_gemm_window *w, size_t line, size_t begin, size_t count, float *values)
 {
     const mote_convolution *s = w->shape;
-    size_t ix = line % s->width, iy = line / s->width % s->height, image = line / s->width / s->height;
-    for (size_t i = 0; i < count;) {
-        size_t k = begin + i, length = run_length(k, s->filters, count - i), place = k / s->filters, x, y;
-        bool in_y = over(iy, s->stride_height, place / s->kernel_width, s->dilation_height, s->padding_height,
-                         w->out_height, &y);
-        bool in_x =
-            over(ix, s->stride_width, place % s->kernel_width, s->dilation_width, s->padding_width, w->out_width, &x);
-        if (in_x && in_y) {
-            memcpy(values + i,
-                   w->values + ((image * w->out_height + y) * w->out_width + x) * s->filters + k % s->filters,
-                   length * sizeof *values);
-        } else {
-            memset(values + i, 0, length * sizeof *values);
-        }
-        i += length;
-    }
+    patches p = {s->height, s->width, w->out_height, w->out_width, s->filters, over};
+    gather_patch(w, &p, line, begin, count, values);
 }
 
 /* Weights of one channel over (ky, kx, filter). */
@@ -143,15 +144,7 @@ static mote_gemm_source source_of(mote_context *context, mote_format format, con
                                .value_position = 1,
                                .tensor_scale = 1};
     source.spec = mote_block_spec_of(format, options, 1);
-    if (format == MOTE_NVFP4 && total) {
-        mote_layout layout = {.format = format, .rank = 1, .shape = {total}};
-        mote_open_tensor open = {.spec = source.spec};
-        if (mote_layout_resolve(context, &layout, &open.layout) == MOTE_OK) {
-            mote_nvfp4_measure(context, &open, values, NULL);
-            source.spec = open.spec;
-            source.tensor_scale = open.spec.tensor_scale;
-        }
-    }
+    mote_gemm_measure(context, &source, 1, &total, NULL);
     return source;
 }
 
@@ -176,11 +169,8 @@ static mote_status measure(mote_context *context, const mote_convolution *s, con
     }
     for (int i = 0; i < 6 && status == MOTE_OK; i++) {
         mote_quantize_options options = mote_policy_options(policy, formats[i], i == 2 || i == 4, 0);
-        const mote_format_traits *traits = mote_format_get(formats[i]);
-        if (!traits || traits->kind != MOTE_KIND_TARGET) {
-            return mote_fail(context, MOTE_ERROR_UNSUPPORTED, "policy: products take fp32 to nvfp4");
-        }
-        status = mote_options_check(context, formats[i], &options);
+        status = mote_format_check(context, formats[i], "policy");
+        status = status == MOTE_OK ? mote_options_check(context, formats[i], &options) : status;
     }
     n->positions = s->batch * n->out_height * n->out_width;
     n->places = s->kernel_height * s->kernel_width;

@@ -1,15 +1,9 @@
 /* The family for avx512bf16: 8-bit floats are exact in BF16, whose dot products do two multiply-adds a lane, one after
  * the other, at twice the rate of FP32. The instruction rounds as two fused multiply-adds do, the high half first, and
  * takes numbers below FP32's normal range for zero, which sums of products of MX elements never reach. */
-#include "kernels/vector/vector_avx512.h"
+#include "kernels/gemm/dot_vnni.h"
 
 #define MOTE_GEMM_HAVE_BF16
-enum { HAVE_DOT8 = 1 };
-static inline vint vi_dot8(vint sum, vint unsigned_bytes, vint bytes)
-{
-    return _mm512_dpbusd_epi32(sum, unsigned_bytes, bytes);
-}
-static inline vint vi_dot16(vint sum, vint a, vint b) { return _mm512_dpwssd_epi32(sum, a, b); }
 static inline vint vi_dot_bf16(vint sum, vint a, vint b)
 {
     return _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), (__m512bh)a, (__m512bh)b));

@@ -1,13 +1,5 @@
 /* Tiles for avx512vnni: integer dot products that add four or two products to a 32-bit sum. */
-#include "kernels/vector/vector_avx512.h"
-
-enum { HAVE_DOT8 = 1 };
-static inline vint vi_dot8(vint sum, vint unsigned_bytes, vint bytes)
-{
-    return _mm512_dpbusd_epi32(sum, unsigned_bytes, bytes);
-}
-static inline vint vi_dot16(vint sum, vint a, vint b) { return _mm512_dpwssd_epi32(sum, a, b); }
-
+#include "kernels/gemm/dot_vnni.h"
 #include "kernels/gemm/few_body.h"
 
 void mote_gemm_tile__avx512vnni(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,

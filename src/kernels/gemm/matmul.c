@@ -11,7 +11,7 @@ typedef struct batch {
     bool accumulate;
     mote_gemm_kind kind;
     int rank; /* of the batch */
-    size_t shape[MOTE_MAXIMUM_RANK], count, rows, columns, length;
+    size_t shape[MOTE_MAXIMUM_RANK], count, rows, columns;
     float *y;
     ptrdiff_t stride[MOTE_MAXIMUM_RANK]; /* of y, all its dimensions */
     size_t workspace;                    /* of one product */

@@ -1,7 +1,7 @@
 /* Opening operands: shapes, strides, formats and scales are checked here, once. */
 #include "kernels/gemm/operand.h"
 
-static mote_status check_format(mote_context *context, mote_format format, const char *name)
+mote_status mote_format_check(mote_context *context, mote_format format, const char *name)
 {
     const mote_format_traits *traits = mote_format_get(format);
     if (!traits || traits->kind != MOTE_KIND_TARGET) {
@@ -22,25 +22,30 @@ mote_status mote_formats_check(mote_context *context, mote_format a, mote_format
     return MOTE_OK;
 }
 
-/* nvfp4's scales come from the whole array. */
-static void measure(mote_context *context, const mote_operand *operand, mote_open_operand *open)
+void mote_gemm_measure(mote_context *context, mote_gemm_source *source, int rank, const size_t *shape,
+                       const ptrdiff_t *strides)
 {
-    mote_open_tensor tensor = {.spec = open->source.spec};
-    mote_layout layout = {.format = operand->format, .rank = open->rank, .axis = -1};
-    ptrdiff_t strides[MOTE_MAXIMUM_RANK];
-    int last = open->rank - 1;
-    memcpy(layout.shape, open->shape, sizeof layout.shape);
-    memcpy(strides, open->value_stride, sizeof strides);
-    if (strides[last] != 1 && strides[last - 1] == 1) { /* the order does not matter to a maximum, memory's is faster */
-        layout.shape[last] = open->shape[last - 1];
-        layout.shape[last - 1] = open->shape[last];
-        strides[last] = 1;
-        strides[last - 1] = open->value_stride[last];
+    mote_open_tensor tensor = {.spec = source->spec};
+    mote_layout layout = {.format = source->format, .rank = rank, .axis = -1};
+    ptrdiff_t turned[MOTE_MAXIMUM_RANK];
+    int last = rank - 1;
+    if (source->format != MOTE_NVFP4) {
+        return;
+    }
+    memcpy(layout.shape, shape, (size_t)rank * sizeof *shape);
+    if (strides && strides[last] != 1 && strides[last - 1] == 1) {
+        /* the order does not matter to a maximum, memory's is faster */
+        memcpy(turned, strides, (size_t)rank * sizeof *strides);
+        layout.shape[last] = shape[last - 1];
+        layout.shape[last - 1] = shape[last];
+        turned[last] = 1;
+        turned[last - 1] = strides[last];
+        strides = turned;
     }
     if (mote_layout_resolve(context, &layout, &tensor.layout) == MOTE_OK && tensor.layout.sizes.count) {
-        mote_nvfp4_measure(context, &tensor, operand->values, strides);
-        open->source.spec = tensor.spec;
-        open->source.tensor_scale = tensor.spec.tensor_scale;
+        mote_nvfp4_measure(context, &tensor, source->values, strides);
+        source->spec = tensor.spec;
+        source->tensor_scale = tensor.spec.tensor_scale;
     }
 }
 
@@ -56,7 +61,7 @@ static mote_status open_values(mote_context *context, const mote_operand *operan
     }
     memcpy(layout.shape, operand->shape, sizeof layout.shape);
     mote_status status = mote_layout_resolve(context, &layout, &resolved);
-    status = status == MOTE_OK ? check_format(context, operand->format, name) : status;
+    status = status == MOTE_OK ? mote_format_check(context, operand->format, name) : status;
     status = status == MOTE_OK ? mote_options_check(context, operand->format, &operand->options) : status;
     if (status != MOTE_OK) {
         return status;
@@ -81,9 +86,7 @@ static mote_status open_values(mote_context *context, const mote_operand *operan
                                  .value_position = resolved.stride[along],
                                  .tensor_scale = 1};
     source->spec = mote_block_spec_of(operand->format, &operand->options, 1);
-    if (operand->format == MOTE_NVFP4) {
-        measure(context, operand, open);
-    }
+    mote_gemm_measure(context, source, open->rank, open->shape, open->value_stride);
     return MOTE_OK;
 }
 
@@ -92,7 +95,7 @@ static mote_status open_tensor(mote_context *context, const mote_operand *operan
 {
     mote_open_tensor tensor;
     mote_status status = mote_tensor_open(context, operand->tensor, NULL, &tensor);
-    status = status == MOTE_OK ? check_format(context, operand->tensor->layout.format, name) : status;
+    status = status == MOTE_OK ? mote_format_check(context, operand->tensor->layout.format, name) : status;
     if (status != MOTE_OK) {
         return status;
     }
@@ -119,7 +122,7 @@ static mote_status open_tensor(mote_context *context, const mote_operand *operan
     memcpy(open->line_stride, layout->line_stride, sizeof open->line_stride);
     size_t bytes = (size_t)layout->traits->element_bits / 8;
     open->source = (mote_gemm_source){
-        .format = layout->traits == mote_format_get(MOTE_FP32) ? MOTE_FP32 : operand->tensor->layout.format,
+        .format = operand->tensor->layout.format,
         .element = mote_element_get(operand->tensor->layout.format),
         .lines = layout->shape[line],
         .length = layout->shape[along],

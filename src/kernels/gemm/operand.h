@@ -31,6 +31,14 @@ mote_status mote_operand_open(mote_context *context, const mote_operand *operand
  */
 mote_gemm_source mote_operand_at(const mote_open_operand *open, int rank, const size_t *index);
 
+/* Fails if products do not take a format; name says whose it is. */
+mote_status mote_format_check(mote_context *context, mote_format format, const char *name);
+
+/* Gives a source in nvfp4 its scales, which come from the whole array (rank at least 2 with strides; NULL: row-major).
+ */
+void mote_gemm_measure(mote_context *context, mote_gemm_source *source, int rank, const size_t *shape,
+                       const ptrdiff_t *strides);
+
 /* Fails with both names if the formats do not go together. */
 mote_status mote_formats_check(mote_context *context, mote_format a, mote_format b, mote_gemm_kind *kind);
 
