@@ -158,6 +158,8 @@ static void hostile_shapes(void **state)
     assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_UNSUPPORTED);
     a = array(NULL, ROWS, INPUTS, NULL, MOTE_FP32);
     assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_ARGUMENT);
+    a = array(NULL, ROWS, INPUTS, NULL, MOTE_NVFP4);
+    assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, y, NULL), MOTE_ERROR_ARGUMENT);
     a = array(x, ROWS, INPUTS, NULL, MOTE_FP32);
     assert_int_equal(mote_matmul(context, &a, &b, NULL, 0, NULL, NULL), MOTE_ERROR_ARGUMENT);
     ptrdiff_t across[2] = {1, ROWS};

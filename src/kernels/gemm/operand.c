@@ -29,7 +29,7 @@ void mote_gemm_measure(mote_context *context, mote_gemm_source *source, int rank
     mote_layout layout = {.format = source->format, .rank = rank, .axis = -1};
     ptrdiff_t turned[MOTE_MAXIMUM_RANK];
     int last = rank - 1;
-    if (source->format != MOTE_NVFP4) {
+    if (source->format != MOTE_NVFP4 || !source->values) { /* NULL is refused by whoever knows if there is a need */
         return;
     }
     memcpy(layout.shape, shape, (size_t)rank * sizeof *shape);
