@@ -5,8 +5,12 @@
 #include "base/context.h"
 #include "kernels/convert/convert.h"
 #include "kernels/gemm/kernel.h"
+#include "kernels/map/map.h"
+#include "kernels/norm/norm.h"
 #include "kernels/quantize/kernel.h"
 #include "kernels/random/random.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/update/update.h"
 
 #define MOTE_KERNEL(slot, isa, tile) mote_##slot##_fn mote_##slot##__##isa;
 #include "kernels/kernels.inc"
@@ -29,6 +33,25 @@ typedef struct mote_kernels {
     mote_gemm_expand_scales_fn *gemm_expand_scales;
     mote_gemm_few_fn *gemm_few;
     mote_gemm_finish_fn *gemm_finish;
+    mote_map_unary_fn *map_unary;
+    mote_map_unary_gradient_fn *map_unary_gradient;
+    mote_map_binary_fn *map_binary;
+    mote_swiglu_fn *swiglu;
+    mote_swiglu_gradient_fn *swiglu_gradient;
+    mote_dropout_fn *dropout;
+    mote_rotary_fn *rotary;
+    mote_norm_rows_fn *norm_rows;
+    mote_norm_rows_gradient_fn *norm_rows_gradient;
+    mote_norm_columns_gradient_fn *norm_columns_gradient;
+    mote_softmax_row_fn *softmax_row;
+    mote_softmax_row_gradient_fn *softmax_row_gradient;
+    mote_logsumexp_row_fn *logsumexp_row;
+    mote_cross_entropy_row_gradient_fn *cross_entropy_row_gradient;
+    mote_update_adamw_fn *update_adamw;
+    mote_update_sgd_fn *update_sgd;
+    mote_update_average_fn *update_average;
+    mote_sum_squares_fn *sum_squares;
+    mote_update_lift_blocks_fn *update_lift_blocks;
 } mote_kernels;
 
 /* Fills the table with the best kernels of this level and below. */

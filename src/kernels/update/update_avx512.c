@@ -1,0 +1,26 @@
+/* The body for avx512. */
+#include "kernels/update/update_body.h"
+
+void mote_update_adamw__avx512(size_t count, const mote_adamw_step *step, const float *gradient, float *parameter,
+                               float *m, float *v)
+{
+    update_adamw(count, step, gradient, parameter, m, v);
+}
+
+void mote_update_sgd__avx512(size_t count, const mote_sgd_step *step, const float *gradient, float *parameter,
+                             float *buffer)
+{
+    update_sgd(count, step, gradient, parameter, buffer);
+}
+
+void mote_update_average__avx512(size_t count, float weight, const float *x, float *average)
+{
+    update_average(count, weight, x, average);
+}
+
+double mote_sum_squares__avx512(size_t count, const float *x) { return sum_squares(count, x); }
+
+void mote_update_lift_blocks__avx512(const mote_element *element, uint32_t increment, size_t count, float *x)
+{
+    update_lift_blocks(element, increment, count, x);
+}
