@@ -27,9 +27,11 @@
 #include "mote/context.h"
 #include "mote/file.h"
 #include "mote/format.h"
+#include "mote/graph.h"
 #include "mote/linear.h"
 #include "mote/machine.h"
 #include "mote/matmul.h"
+#include "mote/operations.h"
 #include "mote/quantize.h"
 #include "mote/status.h"
 

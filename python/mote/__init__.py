@@ -9,6 +9,7 @@
 """
 
 from ._arrays import MXArray, formats, quantize
+from ._graph import Graph, Plan
 from ._files import load, metadata, save
 from ._products import (
     PackedArray,
@@ -24,12 +25,14 @@ from ._products import (
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
+    "Graph",
     "MXArray",
     "MoteError",
     "MoteMemoryError",
     "MoteOSError",
     "MoteValueError",
     "PackedArray",
+    "Plan",
     "Policy",
     "convolve",
     "convolve_backward",

@@ -116,18 +116,33 @@ static void batch_task(void *argument, size_t index, void *scratch)
 }
 
 /* With as many products as threads, or small ones, each is one thread's; otherwise all work on one after the other. */
-static mote_status run(mote_context *context, batch *j)
+static bool works_apart(const mote_context *context, size_t count, const mote_gemm_product *product, size_t columns,
+                        size_t workspace)
 {
-    mote_gemm_source b;
-    mote_gemm_product first = product_at(j, 0, &b);
     enum {
         TOGETHER = 64 << 20, /* bytes of all workspaces */
         SMALL = 1 << 22      /* products of elements: some 20 microseconds, not worth waking threads for */
     };
+    double work = (double)product->a.lines * (double)columns * (double)product->a.length;
+    return (work < SMALL || (count > 1 && count >= (size_t)context->threads)) &&
+           workspace <= TOGETHER / (size_t)context->threads;
+}
+
+size_t mote_matmul_workspace(const mote_context *context, mote_format a, mote_format b, size_t count, size_t rows,
+                             size_t columns, size_t length)
+{
+    mote_gemm_source right = {.format = b, .lines = columns, .length = length};
+    mote_gemm_product product = {.a = {.format = a, .lines = rows, .length = length}, .b = &right};
+    size_t workspace = mote_gemm_workspace(context, mote_gemm_choose(context->cpu, a, b), &product);
+    return works_apart(context, count, &product, columns, workspace) ? workspace * (size_t)context->threads : workspace;
+}
+
+static mote_status run(mote_context *context, batch *j)
+{
+    mote_gemm_source b;
+    mote_gemm_product first = product_at(j, 0, &b);
     j->workspace = mote_gemm_workspace(context, j->kind, &first);
-    double work = (double)j->rows * (double)j->columns * (double)first.a.length;
-    bool apart = (work < SMALL || (j->count > 1 && j->count >= (size_t)context->threads)) &&
-                 j->workspace <= TOGETHER / (size_t)context->threads;
+    bool apart = works_apart(context, j->count, &first, j->columns, j->workspace);
     if (!mote_workspace(context, j->workspace * (apart ? (size_t)context->threads : 1))) {
         return MOTE_ERROR_MEMORY;
     }

@@ -42,4 +42,8 @@ void mote_gemm_measure(mote_context *context, mote_gemm_source *source, int rank
 /* Fails with both names if the formats do not go together. */
 mote_status mote_formats_check(mote_context *context, mote_format a, mote_format b, mote_gemm_kind *kind);
 
+/* Bytes of the context's workspace that mote_matmul takes for count products [rows, length] x [length, columns]. */
+size_t mote_matmul_workspace(const mote_context *context, mote_format a, mote_format b, size_t count, size_t rows,
+                             size_t columns, size_t length);
+
 #endif

@@ -97,11 +97,23 @@ static void add_slabs_task(void *argument, size_t index, void *scratch)
     }
 }
 
+/* Rows whose sums are formed together. */
+static size_t slab_rows(size_t rows)
+{
+    size_t slab = mote_size_divide_up(mote_size_divide_up(rows, SLABS), MOTE_NORM_CHUNK) * MOTE_NORM_CHUNK;
+    return slab > SLAB_ROWS ? slab : SLAB_ROWS;
+}
+
+size_t mote_norm_workspace(size_t rows, size_t columns)
+{
+    return 2 * mote_size_divide_up(rows, slab_rows(rows)) * columns * sizeof(double);
+}
+
 /* dweight and dbias. */
 static mote_status sum_columns(mote_context *context, norm_job *job)
 {
-    size_t slab = mote_size_divide_up(mote_size_divide_up(job->rows, SLABS), MOTE_NORM_CHUNK) * MOTE_NORM_CHUNK, bytes;
-    job->piece = slab > SLAB_ROWS ? slab : SLAB_ROWS;
+    size_t bytes;
+    job->piece = slab_rows(job->rows);
     job->slabs = mote_size_divide_up(job->rows, job->piece);
     job->strips = mote_size_divide_up(job->columns, COLUMNS);
     if (!mote_size_multiply(2 * job->slabs * sizeof(double), job->columns, &bytes)) {

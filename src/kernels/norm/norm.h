@@ -44,4 +44,7 @@ mote_status mote_norm_backward(mote_context *context, bool centre, size_t rows, 
                                const float *weight, const float *statistics, const float *dy, float *dx, float *dweight,
                                float *dbias);
 
+/* Bytes of the context's workspace that mote_norm_backward takes. */
+size_t mote_norm_workspace(size_t rows, size_t columns);
+
 #endif

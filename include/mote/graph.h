@@ -1,0 +1,165 @@
+/* Graphs: a model as operations on tensors of known shape, built once, then differentiated, planned and run.
+ *
+ * A builder call appends a node and returns its result. The first mistake (shapes that do not fit, no memory) sticks:
+ * every later call on the graph returns MOTE_NO_VALUE and changes nothing, so a model is written without checks and
+ * asks mote_graph_status() once at its end.
+ *
+ * Values are FP32, row-major and dense, except inputs, which may be int32. Operations are in mote/operations.h.
+ */
+#ifndef MOTE_GRAPH_H
+#define MOTE_GRAPH_H
+
+#include "mote/linear.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct mote_graph mote_graph;
+
+/* Number of a value in its graph. */
+typedef int32_t mote_value;
+enum { MOTE_NO_VALUE = -1 };
+
+/* Creates an empty graph, owned by the caller (mote_graph_destroy), which keeps using context. */
+MOTE_API mote_status mote_graph_create(mote_context *context, mote_graph **graph);
+MOTE_API void mote_graph_destroy(mote_graph *graph);
+
+/* MOTE_OK, or what went wrong first; the context then has the message, which names the layer and the operation. */
+MOTE_API mote_status mote_graph_status(mote_graph *graph);
+
+/* Layers: names of parameters and nodes made between enter and leave begin with "NAME.". Levels nest. */
+MOTE_API void mote_graph_enter(mote_graph *graph, const char *name);
+MOTE_API void mote_graph_leave(mote_graph *graph);
+
+/* Marks the nodes made between begin and end as a segment that a plan under a memory limit may compute a second time
+ * instead of keeping its results for the gradients. Segments do not nest. */
+MOTE_API void mote_graph_begin_segment(mote_graph *graph);
+MOTE_API void mote_graph_end_segment(mote_graph *graph);
+
+/* A value that is given before each run; format: MOTE_FP32 or MOTE_INT32. */
+MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank,
+                                     const size_t *shape);
+
+typedef enum mote_initializer {
+    MOTE_INITIAL_ZEROS = 0,
+    MOTE_INITIAL_ONES = 1,
+    MOTE_INITIAL_NORMAL = 2
+} mote_initializer;
+
+/* A trained FP32 value with its starting distribution; spread: the standard deviation. */
+MOTE_API mote_value mote_graph_parameter(mote_graph *graph, const char *name, int rank, const size_t *shape,
+                                         mote_initializer initializer, double spread);
+
+/* Keeps a value until the end of a run, so that it can be read. */
+MOTE_API void mote_graph_output(mote_graph *graph, mote_value value);
+
+/* Appends the gradients of loss (one number) with respect to every parameter. */
+MOTE_API mote_status mote_graph_differentiate(mote_graph *graph, mote_value loss);
+
+/* The gradient of a parameter (or, where keep was asked for with mote_graph_want_gradient, of an input);
+ * MOTE_NO_VALUE before mote_graph_differentiate or where loss does not depend on it. */
+MOTE_API mote_value mote_graph_gradient(const mote_graph *graph, mote_value value);
+
+/* Asks mote_graph_differentiate for the gradient of an FP32 input as well. */
+MOTE_API void mote_graph_want_gradient(mote_graph *graph, mote_value input);
+
+/* Values: inputs, parameters and results in the order in which they were made. */
+MOTE_API size_t mote_graph_value_count(const mote_graph *graph);
+MOTE_API const char *mote_graph_value_name(const mote_graph *graph, mote_value value);
+MOTE_API mote_status mote_graph_value_layout(mote_graph *graph, mote_value value, mote_layout *layout);
+MOTE_API int mote_graph_is_parameter(const mote_graph *graph, mote_value value);
+
+/* Number of parameters' values. */
+MOTE_API size_t mote_graph_parameter_count(const mote_graph *graph);
+
+/* Checks everything that holds between passes: order, shapes, formats. MOTE_ERROR_SHAPE names the node. */
+MOTE_API mote_status mote_graph_verify(mote_graph *graph);
+
+/* The graph as text, one node a line, or for Graphviz: released with mote_text_release. NULL with the context's message
+ * when there is no memory. */
+MOTE_API char *mote_graph_text(mote_graph *graph);
+MOTE_API char *mote_graph_dot(mote_graph *graph);
+MOTE_API void mote_text_release(mote_context *context, char *text);
+
+/* ---- policies ---- */
+
+/* Number formats for all layers of a model: rules from patterns of layer names to policies; the last that matches
+ * counts. In JSON:
+ *
+ *   {"policy": "mxfp6", "saved": "bf16",
+ *    "layers": [{"match": "*.attention", "policy": "mxfp8"},
+ *               {"match": "head", "forward": {"weight": "mxfp8", "activation": "mxfp8"}, "rounding": "stochastic"}]}
+ *
+ * policy: a name of mote_policy_find. A rule starts from its "policy" or the default one and may change
+ * "forward" {"weight", "activation"}, "backward" {"gradient", "weight"}, "update" {"gradient", "activation"},
+ * "rounding", "gradient_rounding", "scale_rule". Patterns know * and ?. saved: the format in which what element-wise
+ * gradients read is kept between the passes, "fp32" or "bf16" (default: bf16 for block formats, otherwise fp32). */
+typedef struct mote_policy_set mote_policy_set;
+
+/* From a short name or JSON text. Errors: MOTE_ERROR_ARGUMENT with the place in the text. */
+MOTE_API mote_status mote_policy_set_create(mote_context *context, const char *name_or_json, mote_policy_set **set);
+MOTE_API void mote_policy_set_destroy(mote_context *context, mote_policy_set *set);
+
+/* Gives every product of the graph its formats and saves activations as the gradients will read them. After
+ * mote_graph_differentiate. A pattern that matches no layer is an error that lists the layers. */
+MOTE_API mote_status mote_graph_apply_policy(mote_graph *graph, const mote_policy_set *set);
+
+/* ---- plans ---- */
+
+typedef struct mote_plan mote_plan;
+
+typedef struct mote_plan_options {
+    uint64_t memory_limit;  /* bytes that the plan may take, workspace included; 0: no limit */
+    const mote_plan *share; /* takes its parameters from this plan, by name; NULL: has its own */
+    int only_forward;       /* leaves out what mote_graph_differentiate appended */
+} mote_plan_options;
+
+/* What a plan takes, in bytes, exactly: all of it is allocated by mote_plan_create, nothing later. */
+typedef struct mote_plan_memory {
+    uint64_t total;
+    uint64_t parameters; /* 0 where shared */
+    uint64_t gradients;  /* of parameters */
+    uint64_t inputs;
+    uint64_t saved;       /* results of the forward pass that the backward pass reads, at the fullest moment */
+    uint64_t temporaries; /* everything else at that moment, and what packing loses */
+    uint64_t workspace;   /* of the context */
+    size_t segments, recomputed;
+} mote_plan_memory;
+
+/* Orders, places and allocates. Under a memory limit segments are computed twice, as many as are needed; if that is not
+ * enough, MOTE_ERROR_MEMORY says the smallest limit that works. The graph must not change afterwards; it must outlive
+ * the plan. Parameters are zero until they are set. */
+MOTE_API mote_status mote_plan_create(mote_graph *graph, const mote_plan_options *options, mote_plan **plan);
+MOTE_API void mote_plan_destroy(mote_plan *plan);
+
+/* The same without allocating: what it would take. limit 0: unlimited. */
+MOTE_API mote_status mote_plan_measure(mote_graph *graph, const mote_plan_options *options, mote_plan_memory *memory);
+
+MOTE_API mote_plan_memory mote_plan_get_memory(const mote_plan *plan);
+
+/* Fills all parameters with their starting distributions: numbers depend on seed and the parameter's name alone. */
+MOTE_API mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed);
+
+/* Memory of an input, a parameter, a parameter's gradient or an output: the last two after a run. NULL for other
+ * values. */
+MOTE_API void *mote_plan_data(const mote_plan *plan, mote_value value);
+
+/* Runs every node. seed: for dropout and stochastic rounding; give each step its own. Errors: those of the operations;
+ * parameters are never changed. */
+MOTE_API mote_status mote_plan_run(mote_plan *plan, uint64_t seed);
+
+/* As mote_plan_run, and stops at the first node whose result is not finite although what it read was: found != 0, and
+ * the message names operation and layer. */
+MOTE_API mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, int *found);
+
+/* Live bytes of the arena at node index; 0 from the last node on. For pictures. */
+MOTE_API uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index);
+
+/* Multiply-adds of the products of one run, and bytes that all nodes read and write. */
+MOTE_API void mote_plan_cost(const mote_plan *plan, double *multiply_adds, double *bytes);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,111 @@
+/* Operations of a graph. Each call appends one node and returns its result; see mote/graph.h for what happens to
+ * mistakes. x [..., n] stands for any number of leading dimensions. Every operation has a gradient with respect to its
+ * FP32 inputs. Products (linear, matmul, convolution, attention, linear_cross_entropy) take the number formats of the
+ * graph's policy; everything else is FP32.
+ */
+#ifndef MOTE_OPERATIONS_H
+#define MOTE_OPERATIONS_H
+
+#include "mote/graph.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- core ---- */
+
+MOTE_API mote_value mote_graph_constant(mote_graph *graph, int rank, const size_t *shape, double number);
+
+/* Element by element; a and b broadcast as in NumPy. */
+MOTE_API mote_value mote_graph_add(mote_graph *graph, mote_value a, mote_value b);
+MOTE_API mote_value mote_graph_subtract(mote_graph *graph, mote_value a, mote_value b);
+MOTE_API mote_value mote_graph_multiply(mote_graph *graph, mote_value a, mote_value b);
+MOTE_API mote_value mote_graph_divide(mote_graph *graph, mote_value a, mote_value b);
+
+/* x times a number. */
+MOTE_API mote_value mote_graph_scale(mote_graph *graph, mote_value x, double factor);
+
+/* Element by element. name: negate exp log sqrt reciprocal tanh erf sigmoid silu gelu gelu_tanh relu square abs.
+ * gelu: x Phi(x) (arXiv 1606.08415); gelu_tanh: its approximation by tanh, section 2 there. */
+MOTE_API mote_value mote_graph_map(mote_graph *graph, const char *name, mote_value x);
+
+/* Sum or mean over axes first .. first + count - 1, which are dropped. */
+MOTE_API mote_value mote_graph_sum(mote_graph *graph, mote_value x, int first, int count);
+MOTE_API mote_value mote_graph_mean(mote_graph *graph, mote_value x, int first, int count);
+
+/* x repeated to a shape, as in NumPy. */
+MOTE_API mote_value mote_graph_broadcast(mote_graph *graph, mote_value x, int rank, const size_t *shape);
+
+/* The same values in another shape; costs nothing. */
+MOTE_API mote_value mote_graph_reshape(mote_graph *graph, mote_value x, int rank, const size_t *shape);
+
+/* Dimension d of the result is dimension axes[d] of x. */
+MOTE_API mote_value mote_graph_permute(mote_graph *graph, mote_value x, const int *axes);
+
+/* count entries from begin on along axis. */
+MOTE_API mote_value mote_graph_slice(mote_graph *graph, mote_value x, int axis, size_t begin, size_t count);
+
+/* a [..., m, k] b [..., k, n]; with transpose_a, a is [..., k, m], with transpose_b, b is [..., n, k]. Leading
+ * dimensions are equal. A product: both sides in the policy's forward_activation. */
+MOTE_API mote_value mote_graph_matmul(mote_graph *graph, mote_value a, mote_value b, int transpose_a, int transpose_b);
+
+/* ---- fused ---- */
+
+/* x [..., inputs] weight [outputs, inputs]^T + bias [outputs] (or MOTE_NO_VALUE). */
+MOTE_API mote_value mote_graph_linear(mote_graph *graph, mote_value x, mote_value weight, mote_value bias);
+
+/* Channels-last convolution of x [batch, height, width, channels] with weight [filters, kernel height, kernel width,
+ * channels]; see mote_convolve(). Of shape, only strides, paddings and dilations are read. */
+MOTE_API mote_value mote_graph_convolution(mote_graph *graph, mote_value x, mote_value weight, mote_value bias,
+                                           const mote_convolution *shape);
+
+/* Layer normalization (arXiv 1607.06450) of x [..., n] over n; weight, bias [n] or MOTE_NO_VALUE. */
+MOTE_API mote_value mote_graph_layer_norm(mote_graph *graph, mote_value x, mote_value weight, mote_value bias,
+                                          double epsilon);
+
+/* Root-mean-square normalization (arXiv 1910.07467). */
+MOTE_API mote_value mote_graph_rms_norm(mote_graph *graph, mote_value x, mote_value weight, double epsilon);
+
+/* exp(x) / sum(exp(x)) over the last dimension. */
+MOTE_API mote_value mote_graph_softmax(mote_graph *graph, mote_value x);
+
+/* silu(gate) * up (arXiv 2002.05202) where x [..., 2 n] holds gate and up side by side: [..., n]. */
+MOTE_API mote_value mote_graph_swiglu(mote_graph *graph, mote_value x);
+
+/* Rows of table [entries, n] at tokens (int32, any shape): [..., n]. A token outside of the table fails the run. */
+MOTE_API mote_value mote_graph_embedding(mote_graph *graph, mote_value table, mote_value tokens);
+
+/* Rotary positions (arXiv 2104.09864, the halves of a head as pairs) for the first heads heads of x [batch, positions,
+ * columns], each of width columns; the others pass. */
+MOTE_API mote_value mote_graph_rotary(mote_graph *graph, mote_value x, size_t heads, size_t width, double base);
+
+/* What attention sees. */
+typedef struct mote_attention_options {
+    size_t heads, key_heads; /* key_heads 0: as many as heads; otherwise a divisor: grouped queries */
+    int causal;
+    size_t window; /* 0: all; otherwise that many nearest positions, see mote_attention_shape */
+    double scale;  /* 0: 1 / sqrt(width of a head) */
+} mote_attention_options;
+
+/* Attention over x [batch, positions, (heads + 2 key_heads) width]: queries, keys and values of all heads side by side;
+ * [batch, positions, heads * width]. segments: int32 [batch, positions], or MOTE_NO_VALUE: positions see only those
+ * with an equal number; negative ones are padding. No matrix of scores exists (arXiv 2205.14135). */
+MOTE_API mote_value mote_graph_attention(mote_graph *graph, mote_value x, mote_value segments,
+                                         const mote_attention_options *options);
+
+/* Zero with this probability, otherwise divided by its complement; the numbers drawn depend on the run's seed, the
+ * place in the graph and the place in x alone. */
+MOTE_API mote_value mote_graph_dropout(mote_graph *graph, mote_value x, double probability);
+
+/* Cross entropy of softmax(x [rows, width] weight [classes, width]^T + bias) at targets (int32 [rows]), in nats:
+ * [rows]; 0 where the target is negative. Logits exist for some rows at a time only. bias may be MOTE_NO_VALUE. */
+MOTE_API mote_value mote_graph_linear_cross_entropy(mote_graph *graph, mote_value x, mote_value weight, mote_value bias,
+                                                    mote_value targets);
+
+/* Mean of losses [rows] over the rows whose target is not negative; 0 if there are none. */
+MOTE_API mote_value mote_graph_mean_loss(mote_graph *graph, mote_value losses, mote_value targets);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,259 @@
+"""Graphs: a model as operations on arrays of known shape, differentiated, planned and run by libmote.
+
+    >>> g = mote.Graph()
+    >>> x, w = g.input("x", (8, 64)), g.parameter("w", (32, 64), spread=0.1)
+    >>> loss = g.mean(g.map("square", g.linear(x, w)), 0, 2)
+    >>> g.differentiate(loss)
+    >>> plan = mote.Plan(g)
+    >>> plan.initialize(seed=1)
+    >>> plan[x][:] = 1
+    >>> plan.run()
+    >>> plan[loss], plan[g.gradient(w)].shape
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Optional, Sequence, Tuple
+
+import numpy as np
+
+from ._arrays import context
+from ._library import ffi, lib
+
+Value = int
+NONE = -1  # an optional operand that is not there
+
+
+class Graph:
+    """Builder calls return the number of a value; see include/mote/operations.h for what each computes. Mistakes raise at once."""
+
+    def __init__(self):
+        out = ffi.new("mote_graph **")
+        self._context = context()
+        self._context.check(lib.mote_graph_create(self._context.pointer, out))
+        self._pointer = ffi.gc(out[0], lib.mote_graph_destroy)
+
+    def _checked(self, value):
+        self._context.check(lib.mote_graph_status(self._pointer))
+        return value
+
+    @contextmanager
+    def layer(self, name: str):
+        """Names of parameters and operations made inside begin with name and a dot."""
+        lib.mote_graph_enter(self._pointer, name.encode())
+        yield self
+        lib.mote_graph_leave(self._pointer)
+
+    @contextmanager
+    def segment(self):
+        """What is made inside may be computed twice under a memory limit."""
+        lib.mote_graph_begin_segment(self._pointer)
+        yield self
+        lib.mote_graph_end_segment(self._pointer)
+
+    def input(self, name: str, shape: Sequence[int], dtype="float32") -> Value:
+        format = lib.MOTE_INT32 if np.dtype(dtype) == np.int32 else lib.MOTE_FP32
+        return self._checked(lib.mote_graph_input(self._pointer, name.encode(), format, len(shape), list(shape)))
+
+    def parameter(self, name: str, shape: Sequence[int], spread: float = 0.0, value: int = 0) -> Value:
+        """Normal numbers of standard deviation spread, or, with spread 0, value (0 or 1) everywhere."""
+        kind = lib.MOTE_INITIAL_NORMAL if spread else lib.MOTE_INITIAL_ONES if value else lib.MOTE_INITIAL_ZEROS
+        return self._checked(lib.mote_graph_parameter(self._pointer, name.encode(), len(shape), list(shape), kind, spread))
+
+    def output(self, value: Value) -> None:
+        """Keeps a value until the end of a run, so that a plan can show it."""
+        lib.mote_graph_output(self._pointer, value)
+
+    def _call(self, name, *arguments):
+        return self._checked(getattr(lib, f"mote_graph_{name}")(self._pointer, *arguments))
+
+    def constant(self, shape, number):
+        return self._call("constant", len(shape), list(shape), number)
+
+    def add(self, a, b):
+        return self._call("add", a, b)
+
+    def subtract(self, a, b):
+        return self._call("subtract", a, b)
+
+    def multiply(self, a, b):
+        return self._call("multiply", a, b)
+
+    def divide(self, a, b):
+        return self._call("divide", a, b)
+
+    def scale(self, x, factor):
+        return self._call("scale", x, factor)
+
+    def map(self, name, x):
+        return self._call("map", name.encode(), x)
+
+    def sum(self, x, first, count):
+        return self._call("sum", x, first, count)
+
+    def mean(self, x, first, count):
+        return self._call("mean", x, first, count)
+
+    def broadcast(self, x, shape):
+        return self._call("broadcast", x, len(shape), list(shape))
+
+    def reshape(self, x, shape):
+        return self._call("reshape", x, len(shape), list(shape))
+
+    def permute(self, x, axes):
+        return self._call("permute", x, list(axes))
+
+    def slice(self, x, axis, begin, count):
+        return self._call("slice", x, axis, begin, count)
+
+    def matmul(self, a, b, transpose_a=False, transpose_b=False):
+        return self._call("matmul", a, b, transpose_a, transpose_b)
+
+    def linear(self, x, weight, bias=NONE):
+        return self._call("linear", x, weight, bias)
+
+    def convolution(self, x, weight, bias=NONE, stride=(1, 1), padding=(0, 0), dilation=(1, 1)):
+        shape = ffi.new("mote_convolution *")
+        shape.stride_height, shape.stride_width = stride
+        shape.padding_height, shape.padding_width = padding
+        shape.dilation_height, shape.dilation_width = dilation
+        return self._call("convolution", x, weight, bias, shape)
+
+    def layer_norm(self, x, weight=NONE, bias=NONE, epsilon=1e-5):
+        return self._call("layer_norm", x, weight, bias, epsilon)
+
+    def rms_norm(self, x, weight=NONE, epsilon=1e-5):
+        return self._call("rms_norm", x, weight, epsilon)
+
+    def softmax(self, x):
+        return self._call("softmax", x)
+
+    def swiglu(self, x):
+        return self._call("swiglu", x)
+
+    def embedding(self, table, tokens):
+        return self._call("embedding", table, tokens)
+
+    def rotary(self, x, heads, width, base=10000.0):
+        return self._call("rotary", x, heads, width, base)
+
+    def attention(self, x, heads, key_heads=0, segments=NONE, causal=True, window=0, scale=0.0):
+        options = ffi.new("mote_attention_options *", [heads, key_heads, causal, window, scale])
+        return self._call("attention", x, segments, options)
+
+    def dropout(self, x, probability):
+        return self._call("dropout", x, probability)
+
+    def linear_cross_entropy(self, x, weight, targets, bias=NONE):
+        return self._call("linear_cross_entropy", x, weight, bias, targets)
+
+    def mean_loss(self, losses, targets):
+        return self._call("mean_loss", losses, targets)
+
+    def want_gradient(self, value: Value) -> None:
+        """Asks differentiate for the gradient of an input as well."""
+        lib.mote_graph_want_gradient(self._pointer, value)
+
+    def differentiate(self, loss: Value) -> None:
+        """Appends the gradients of loss, one number, with respect to every parameter."""
+        self._context.check(lib.mote_graph_differentiate(self._pointer, loss))
+
+    def gradient(self, value: Value) -> Value:
+        """The value that holds the gradient of a parameter; NONE (-1) if there is none."""
+        return lib.mote_graph_gradient(self._pointer, value)
+
+    def apply_policy(self, policy: str) -> None:
+        """Number formats for every product: a name ("mxfp6") or JSON; after differentiate. See include/mote/graph.h."""
+        out = ffi.new("mote_policy_set **")
+        self._context.check(lib.mote_policy_set_create(self._context.pointer, policy.encode(), out))
+        try:
+            self._context.check(lib.mote_graph_apply_policy(self._pointer, out[0]))
+        finally:
+            lib.mote_policy_set_destroy(self._context.pointer, out[0])
+
+    def shape(self, value: Value) -> Tuple[int, ...]:
+        layout = ffi.new("mote_layout *")
+        self._context.check(lib.mote_graph_value_layout(self._pointer, value, layout))
+        return tuple(layout.shape[0 : layout.rank])
+
+    @property
+    def parameters(self) -> dict:
+        """Names of the parameters, and their values."""
+        count = lib.mote_graph_value_count(self._pointer)
+        return {
+            ffi.string(lib.mote_graph_value_name(self._pointer, v)).decode(): v
+            for v in range(count)
+            if lib.mote_graph_is_parameter(self._pointer, v)
+        }
+
+    def _text(self, make):
+        text = make(self._pointer)
+        if text == ffi.NULL:
+            raise MemoryError("no room for the graph's text")
+        try:
+            return ffi.string(text).decode()
+        finally:
+            lib.mote_text_release(self._context.pointer, text)
+
+    def __str__(self) -> str:
+        """One node a line."""
+        return self._text(lib.mote_graph_text)
+
+    def dot(self) -> str:
+        """For Graphviz: dot -Tsvg."""
+        return self._text(lib.mote_graph_dot)
+
+
+class Plan:
+    """A graph with all its memory: plan[value] is a view of an input, a parameter, an output or a gradient.
+
+    memory_limit: bytes; segments are computed twice to stay below it, or MoteMemoryError says what would do.
+    share: another plan whose parameters this one uses, by name.
+    """
+
+    def __init__(self, graph: Graph, memory_limit: int = 0, share: Optional["Plan"] = None, only_forward: bool = False):
+        options = ffi.new("mote_plan_options *", [memory_limit, share._pointer if share else ffi.NULL, only_forward])
+        out = ffi.new("mote_plan **")
+        graph._context.check(lib.mote_plan_create(graph._pointer, options, out))
+        self._graph, self._share = graph, share  # what the plan points into must outlive it
+        self._pointer = ffi.gc(out[0], lib.mote_plan_destroy)
+
+    def initialize(self, seed: int = 0) -> None:
+        """Gives every parameter its starting distribution."""
+        self._graph._context.check(lib.mote_plan_initialize(self._pointer, seed))
+
+    def run(self, seed: int = 0) -> None:
+        self._graph._context.check(lib.mote_plan_run(self._pointer, seed))
+
+    def __getitem__(self, value: Value) -> np.ndarray:
+        data = lib.mote_plan_data(self._pointer, value)
+        if data == ffi.NULL:
+            raise KeyError(f"value {value} is no input, parameter, gradient or output of the graph")
+        layout = ffi.new("mote_layout *")
+        self._graph._context.check(lib.mote_graph_value_layout(self._graph._pointer, value, layout))
+        shape = tuple(layout.shape[0 : layout.rank])
+        dtype = np.int32 if layout.format == lib.MOTE_INT32 else np.float32
+        count = int(np.prod(shape, dtype=np.int64))
+        array = np.frombuffer(ffi.buffer(data, max(count, 1) * 4), dtype)[:count].reshape(shape)
+        array.flags.writeable = True
+        return _Kept(array, self)
+
+    @property
+    def memory(self) -> dict:
+        """Bytes by purpose: all that the plan will ever take."""
+        memory = lib.mote_plan_get_memory(self._pointer)
+        names = ("total", "parameters", "gradients", "inputs", "saved", "temporaries", "workspace", "segments", "recomputed")
+        return {name: getattr(memory, name) for name in names}
+
+
+class _Kept(np.ndarray):
+    """An array that keeps its plan alive."""
+
+    def __new__(cls, array, plan):
+        view = array.view(cls)
+        view._plan = plan
+        return view
+
+    def __array_finalize__(self, other):
+        self._plan = getattr(other, "_plan", None)

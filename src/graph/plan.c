@@ -1,0 +1,324 @@
+/* Plans: passes over a copy of the graph, places, memory, and the run. */
+#include "graph/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "base/philox.h"
+#include "kernels/kernels.h"
+
+/* ---- making ---- */
+
+static mote_status find_places(mote_graph *graph, const mote_plan_options *options, int recomputed, mote_graph *copy,
+                               mote_places *places)
+{
+    mote_status status = mote_graph_copy(graph, copy);
+    if (status != MOTE_OK) {
+        return status;
+    }
+    status = mote_graph_prune(copy, options->only_forward != 0);
+    if (status == MOTE_OK && recomputed) {
+        status = mote_graph_recompute(copy, recomputed);
+    }
+    status = status == MOTE_OK ? mote_places_find(copy, options->share != NULL, places) : status;
+    if (status != MOTE_OK) {
+        mote_graph_release_copy(copy);
+    } else {
+        places->memory.recomputed = (size_t)recomputed;
+    }
+    return status;
+}
+
+static void discard(mote_graph *copy, mote_places *places)
+{
+    mote_places_release(copy->context, places);
+    mote_graph_release_copy(copy);
+}
+
+/* As few segments computed twice as the limit allows. */
+static mote_status obey_limit(mote_graph *graph, const mote_plan_options *options, mote_graph *copy,
+                              mote_places *places)
+{
+    uint64_t least = UINT64_MAX;
+    int best = 0, segments = options->only_forward ? 0 : graph->segment_count;
+    for (int recomputed = 0; recomputed <= segments; recomputed++) {
+        mote_status status = find_places(graph, options, recomputed, copy, places);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        if (!options->memory_limit || places->memory.total <= options->memory_limit) {
+            return MOTE_OK;
+        }
+        best = places->memory.total < least ? recomputed : best;
+        least = places->memory.total < least ? places->memory.total : least;
+        discard(copy, places);
+    }
+    return mote_fail(graph->context, MOTE_ERROR_MEMORY,
+                     "the plan does not fit into %.2f MB; the smallest limit that works is %.2f MB, with %d of %d "
+                     "segments computed twice: raise the limit, or make batch, context or model smaller",
+                     (double)options->memory_limit / 1e6, ceil((double)least / 1e4) / 100, best, segments);
+}
+
+mote_status mote_plan_measure(mote_graph *graph, const mote_plan_options *options, mote_plan_memory *memory)
+{
+    mote_graph copy;
+    mote_places places;
+    mote_status status = mote_graph_verify(graph);
+    status = status == MOTE_OK ? obey_limit(graph, options, &copy, &places) : status;
+    if (status == MOTE_OK) {
+        *memory = places.memory;
+        discard(&copy, &places);
+    }
+    return status;
+}
+
+/* The parameter of another plan with this name and shape. */
+static mote_status shared_parameter(mote_plan *plan, int value, void **data)
+{
+    const mote_value_info *info = &plan->graph.values[value];
+    const mote_graph *other = &plan->share->graph;
+    for (int v = 0; v < other->value_count; v++) {
+        if (other->values[v].kind == MOTE_VALUE_PARAMETER && strcmp(other->values[v].name, info->name) == 0) {
+            if (other->values[v].layout.rank != info->layout.rank ||
+                memcmp(other->values[v].layout.shape, info->layout.shape, sizeof info->layout.shape) != 0) {
+                return mote_fail(plan->context, MOTE_ERROR_SHAPE, "shared parameter '%s' has another shape",
+                                 info->name);
+            }
+            *data = plan->share->data[v];
+            return MOTE_OK;
+        }
+    }
+    return mote_fail(plan->context, MOTE_ERROR_ARGUMENT, "the plan to share with has no parameter '%s'", info->name);
+}
+
+static mote_status bind(mote_plan *plan)
+{
+    const mote_places *p = &plan->places;
+    for (int v = 0; v < plan->graph.value_count; v++) {
+        int root = v;
+        while (p->root[root] != root) {
+            root = p->root[root];
+        }
+        plan->data[v] = NULL;
+        switch (plan->graph.values[root].kind) {
+        case MOTE_VALUE_INPUT: plan->data[v] = plan->inputs + p->offset[root]; break;
+        case MOTE_VALUE_PARAMETER:
+            if (plan->share) {
+                mote_status status = shared_parameter(plan, root, &plan->data[v]);
+                if (status != MOTE_OK) {
+                    return status;
+                }
+            } else {
+                plan->data[v] = plan->parameters + p->offset[root];
+            }
+            break;
+        default:
+            if (p->first[root] != MOTE_NO_PLACE) {
+                plan->data[v] = plan->arena + p->offset[root];
+            }
+        }
+    }
+    return MOTE_OK;
+}
+
+mote_status mote_plan_create(mote_graph *graph, const mote_plan_options *options, mote_plan **plan)
+{
+    mote_context *context = graph->context;
+    mote_plan *made = mote_allocate(context, sizeof *made);
+    *plan = NULL;
+    if (!made) {
+        return MOTE_ERROR_MEMORY;
+    }
+    *made = (mote_plan){.context = context, .share = options->share};
+    mote_status status = mote_graph_verify(graph);
+    status = status == MOTE_OK ? obey_limit(graph, options, &made->graph, &made->places) : status;
+    if (status != MOTE_OK) {
+        mote_release(context, made);
+        return status;
+    }
+    const mote_places *p = &made->places;
+    made->arena = mote_allocate(context, p->arena);
+    made->inputs = mote_allocate(context, p->inputs);
+    made->parameters = options->share ? NULL : mote_allocate(context, p->parameters);
+    made->data = mote_allocate_array(context, (size_t)made->graph.value_count + 1, sizeof *made->data);
+    bool there = made->arena && made->inputs && (made->parameters || options->share) && made->data &&
+                 mote_workspace(context, p->memory.workspace);
+    status = there ? bind(made) : MOTE_ERROR_MEMORY;
+    if (status != MOTE_OK) {
+        mote_plan_destroy(made);
+        return status;
+    }
+    memset(made->inputs, 0, p->inputs);
+    if (made->parameters) {
+        memset(made->parameters, 0, p->parameters);
+    }
+    *plan = made;
+    return MOTE_OK;
+}
+
+void mote_plan_destroy(mote_plan *plan)
+{
+    if (plan) {
+        mote_context *context = plan->context;
+        mote_release(context, plan->arena);
+        mote_release(context, plan->inputs);
+        mote_release(context, plan->parameters);
+        mote_release(context, plan->data);
+        discard(&plan->graph, &plan->places);
+        mote_release(context, plan);
+    }
+}
+
+mote_plan_memory mote_plan_get_memory(const mote_plan *plan) { return plan->places.memory; }
+
+void *mote_plan_data(const mote_plan *plan, mote_value value)
+{
+    if (value < 0 || value >= plan->graph.value_count) {
+        return NULL;
+    }
+    const mote_value_info *info = &plan->graph.values[value];
+    return info->kind == MOTE_VALUE_RESULT && !info->kept ? NULL : plan->data[value];
+}
+
+uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index)
+{
+    return index < (size_t)plan->graph.order_count ? mote_places_live(&plan->graph, &plan->places, (int)index) : 0;
+}
+
+void mote_plan_cost(const mote_plan *plan, double *multiply_adds, double *bytes)
+{
+    const mote_graph *graph = &plan->graph;
+    *multiply_adds = *bytes = 0;
+    for (int i = 0; i < graph->order_count; i++) {
+        const mote_node *node = &graph->nodes[graph->order[i]];
+        *multiply_adds += node->op->multiply_adds ? node->op->multiply_adds(graph, node) : 0;
+        for (int k = 0; k < node->input_count && !node->op->view; k++) {
+            *bytes += node->inputs[k] >= 0 ? (double)plan->places.bytes[node->inputs[k]] : 0;
+        }
+        for (int o = 0; o < node->output_count && !node->op->view; o++) {
+            *bytes += (double)plan->places.bytes[node->outputs[o]];
+        }
+    }
+}
+
+/* ---- starting values ---- */
+
+static uint64_t hash_name(const char *name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (; *name; name++) {
+        hash = (hash ^ (uint8_t)*name) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+typedef struct fill_job {
+    float *values;
+    size_t count;
+    uint64_t seed;
+    double spread;
+} fill_job;
+
+enum { FILL_GROUP = 4096 };
+
+/* Box-Muller on the words of one Philox group: four normal numbers. */
+static void fill_task(void *argument, size_t index, void *scratch)
+{
+    const fill_job *j = argument;
+    size_t end = mote_size_min(j->count, (index + 1) * FILL_GROUP);
+    (void)scratch;
+    for (size_t i = index * FILL_GROUP; i < end; i += 4) {
+        uint32_t words[4];
+        float numbers[4];
+        mote_philox_group(j->seed, i / 4, words);
+        for (int k = 0; k < 4; k += 2) {
+            double radius = sqrt(-2 * log(((double)words[k] + 1) * 0x1p-32));
+            double angle = 2 * 3.14159265358979323846 * (double)words[k + 1] * 0x1p-32;
+            numbers[k] = (float)(j->spread * radius * cos(angle));
+            numbers[k + 1] = (float)(j->spread * radius * sin(angle));
+        }
+        memcpy(j->values + i, numbers, mote_size_min(4, end - i) * sizeof *numbers);
+    }
+}
+
+mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed)
+{
+    for (int v = 0; v < plan->graph.value_count; v++) {
+        const mote_value_info *info = &plan->graph.values[v];
+        if (info->kind != MOTE_VALUE_PARAMETER) {
+            continue;
+        }
+        fill_job j = {plan->data[v], mote_value_count(&plan->graph, v), seed + hash_name(info->name), info->spread};
+        if (info->initializer == MOTE_INITIAL_NORMAL) {
+            mote_parallel_for(plan->context, mote_size_divide_up(j.count, FILL_GROUP), fill_task, &j);
+            continue;
+        }
+        for (size_t i = 0; i < j.count; i++) {
+            j.values[i] = info->initializer == MOTE_INITIAL_ONES ? 1.0f : 0.0f;
+        }
+    }
+    return MOTE_OK;
+}
+
+/* ---- running ---- */
+
+mote_status mote_plan_run(mote_plan *plan, uint64_t seed)
+{
+    mote_run run = {plan->context, &plan->graph, plan->data, seed};
+    for (int i = 0; i < plan->graph.order_count; i++) {
+        const mote_node *node = &plan->graph.nodes[plan->graph.order[i]];
+        mote_status status = node->op->view ? MOTE_OK : node->op->run(&run, node);
+        if (status != MOTE_OK) {
+            return status;
+        }
+    }
+    return MOTE_OK;
+}
+
+static bool is_finite(const mote_plan *plan, mote_value value)
+{
+    const float *x = plan->data[value];
+    size_t count = mote_value_count(&plan->graph, value);
+    if (mote_layout_of(&plan->graph, value)->format != MOTE_FP32 || !x) {
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!isfinite(x[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, int *found)
+{
+    const mote_graph *graph = &plan->graph;
+    mote_run run = {plan->context, graph, plan->data, seed};
+    *found = 0;
+    for (int v = 0; v < graph->value_count; v++) {
+        if (graph->values[v].kind != MOTE_VALUE_RESULT && !is_finite(plan, v)) {
+            *found = 1;
+            mote_fail(plan->context, MOTE_OK, "%s '%s' has a value that is not finite",
+                      graph->values[v].kind == MOTE_VALUE_INPUT ? "input" : "parameter", graph->values[v].name);
+            return MOTE_OK;
+        }
+    }
+    for (int i = 0; i < graph->order_count; i++) {
+        const mote_node *node = &graph->nodes[graph->order[i]];
+        mote_status status = node->op->view ? MOTE_OK : node->op->run(&run, node);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        for (int o = 0; o < node->output_count && !node->op->view; o++) {
+            if (!is_finite(plan, node->outputs[o]) && !(node->op->may_be_infinite >> o & 1)) {
+                *found = 1;
+                mote_fail(plan->context, MOTE_OK, "%s of layer '%s' (%s pass) gives a value that is not finite",
+                          node->op->name, *node->layer ? node->layer : "(outermost)",
+                          node->phase == MOTE_PHASE_BACKWARD ? "backward" : "forward");
+                return MOTE_OK;
+            }
+        }
+    }
+    return MOTE_OK;
+}
