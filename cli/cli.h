@@ -13,8 +13,8 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 typedef int cli_verb(int argc, char **argv);
 
 /* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
-cli_verb cli_info, cli_cast, cli_inspect, cli_bench;
-extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_bench_help[];
+cli_verb cli_info, cli_cast, cli_inspect, cli_report, cli_bench;
+extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_report_help[], cli_bench_help[];
 
 /* A context from MOTE_CPU, MOTE_THREADS and threads (0: all); NULL after saying why. */
 mote_context *cli_context(int threads, const char *cpu);

@@ -11,6 +11,7 @@ static const struct {
     {"info", "this machine: processor, memory, libraries, energy meters", cli_info_help, cli_info},
     {"cast", "convert the tensors of a file to a number format and back", cli_cast_help, cli_cast},
     {"inspect", "what is in a tensor file", cli_inspect_help, cli_inspect},
+    {"report", "one HTML file on one training run or several", cli_report_help, cli_report},
     {"bench", "measure speed against a named peer", cli_bench_help, cli_bench},
 };
 

@@ -6,6 +6,7 @@
  *   mote/quantize.h   FP32 arrays to tensors and back
  *   mote/file.h       npy, npz, safetensors, GGUF
  *   mote/cast.h       whole files
+ *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
  *
  * A first program (examples/quantize.c):
@@ -33,6 +34,7 @@
 #include "mote/matmul.h"
 #include "mote/operations.h"
 #include "mote/quantize.h"
+#include "mote/report.h"
 #include "mote/status.h"
 
 #endif

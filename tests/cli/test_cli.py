@@ -28,13 +28,13 @@ def model(tmp_path):
 def test_help_and_usage(mote_program):
     assert "usage" in mote_program("--help").stdout
     assert mote_program("--version").stdout.startswith("mote ")
-    for verb in ("info", "cast", "inspect", "bench"):
+    for verb in ("info", "cast", "inspect", "report", "bench"):
         text = mote_program(verb, "--help").stdout
         assert text.startswith(f"usage: mote {verb}") and "examples:" in text
         assert mote_program("help", verb).stdout == text
     assert "unknown verb" in mote_program("tell", status=2).stderr
     mote_program(status=2)
-    for arguments in (["cast"], ["cast", "a.npy"], ["cast", "a.npy", "--format", "mxfp5"], ["inspect"], ["bench"],
+    for arguments in (["cast"], ["cast", "a.npy"], ["cast", "a.npy", "--format", "mxfp5"], ["inspect"], ["bench"], ["report"], ["report", "--format", "pdf"],
                       ["cast", "a.npy", "b.npy", "--format", "all"], ["cast", "a", "b", "--format", "mxfp4", "--axis", "x"],
                       ["cast", "a", "b", "--format", "mxfp4", "--rounding", "up"], ["info", "more"]):
         mote_program(*arguments, status=2)

@@ -1,6 +1,6 @@
 /* The fault loop: allocation, open, read, write or rename number k fails (or a transfer is short), for k = 0, 1, 2 ...
- * until none is left. Each time the cast must give the right result or one of the allowed errors; nothing may leak, no
- * temporary file may stay, and an old output must be untouched unless the cast succeeded. */
+ * until none is left. Each time the cast or report must give the right result or one of the allowed errors; nothing may
+ * leak, no temporary file may stay, and an old output must be untouched unless it succeeded. */
 #include <dirent.h>
 #include <jansson.h>
 #include <signal.h>
@@ -105,17 +105,20 @@ static char *read_file(const char *path, size_t *size)
     return bytes;
 }
 
-/* One scenario: a cast of input to output. The expected bytes are those of an undisturbed run. */
+/* One scenario: a cast of input to output, or a report on it. The expected bytes are those of an undisturbed run. */
 typedef struct scenario {
     const char *input, *output;
-    mote_format format;
+    mote_format format; /* MOTE_FORMAT_COUNT: a report on the run folder input */
 } scenario;
 
-static mote_status run_cast(mote_context *context, const scenario *s)
+static mote_status run_scenario_once(mote_context *context, const scenario *s)
 {
     char input[512], output[512];
+    const char *const run_folders[] = {path_of(s->input, input), input};
     mote_cast_options options = {.format = s->format, .axis = -1};
-    return mote_cast_file(context, path_of(s->input, input), path_of(s->output, output), &options);
+    path_of(s->output, output);
+    return s->format == MOTE_FORMAT_COUNT ? mote_report(context, run_folders, 2, output)
+                                          : mote_cast_file(context, input, output, &options);
 }
 
 static void run_fault(mote_context *context, const scenario *s, const char *expected, size_t expected_size)
@@ -129,7 +132,7 @@ static void run_fault(mote_context *context, const scenario *s, const char *expe
     long before = live;
     int files = count_files();
     armed.fired = armed.inside = false;
-    mote_status status = run_cast(context, s);
+    mote_status status = run_scenario_once(context, s);
     armed.left = -1;
     runs++;
     char *bytes = read_file(output, &size);
@@ -164,7 +167,7 @@ static void run_scenario(mote_context *context, const scenario *s)
     char output[512];
     size_t size;
     armed.left = -1;
-    if (run_cast(context, s) != MOTE_OK) {
+    if (run_scenario_once(context, s) != MOTE_OK) {
         complain(s->output, mote_context_message(context));
         return;
     }
@@ -197,7 +200,7 @@ static void full_disk(mote_context *context, const scenario *s)
     int files = count_files();
     long before = live;
     setrlimit(RLIMIT_FSIZE, &small);
-    mote_status status = run_cast(context, s);
+    mote_status status = run_scenario_once(context, s);
     setrlimit(RLIMIT_FSIZE, &saved);
     runs++;
     if (status != MOTE_ERROR_IO || count_files() != files || live != before) {
@@ -273,6 +276,35 @@ static mote_status make_input(mote_context *context, const char *name)
     return status;
 }
 
+/* A run folder with a little of everything. */
+static void make_run(const char *name)
+{
+    char path[512], inside[1024];
+    mkdir(path_of(name, path), 0777);
+    snprintf(inside, sizeof inside, "%s/run.json", path);
+    FILE *file = fopen(inside, "wb");
+    fputs("{\"policy\":{\"name\":\"fp32\"},\"data\":{\"limit\":{\"bits\":1}},\"command\":\"mote <train>\",\"plan\":{"
+          "\"categories\":[{\"name\":\"a\",\"bytes\":5}],\"timeline\":[[0,5]]},\"recipe\":{\"steps\":[1,2]}}",
+          file);
+    fclose(file);
+    snprintf(inside, sizeof inside, "%s/metrics.jsonl", path);
+    file = fopen(inside, "wb");
+    fputs("{\"step\":1,\"bits\":2,\"joules\":1}\n{\"step\":1,\"validation_bits\":2}\n", file);
+    fclose(file);
+}
+
+static void remove_run(const char *name)
+{
+    char path[512], inside[1024];
+    static const char *const files[] = {"run.json", "metrics.jsonl"};
+    path_of(name, path);
+    for (int i = 0; i < 2; i++) {
+        snprintf(inside, sizeof inside, "%s/%s", path, files[i]);
+        remove(inside);
+    }
+    rmdir(path);
+}
+
 int main(void)
 {
     static const scenario scenarios[] = {
@@ -285,6 +317,7 @@ int main(void)
         {"in.safetensors", "out.npz", MOTE_MXFP8_E4M3},
         {"in.npz", "out4.safetensors", MOTE_MXFP8_E5M2},
 #endif
+        {"run", "report.html", MOTE_FORMAT_COUNT},
     };
     mote_allocator allocator = {count_allocate, count_release, NULL};
     mote_context_options options = {.threads = 1, .allocator = &allocator};
@@ -307,6 +340,7 @@ int main(void)
             complain(inputs[i], mote_context_message(context));
         }
     }
+    make_run("run");
     context->fault = hook;
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         run_scenario(context, &scenarios[i]);
@@ -319,6 +353,7 @@ int main(void)
     if (live != 0) {
         complain("all", "memory leaked at the end");
     }
+    remove_run("run");
     DIR *d = opendir(folder);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         remove(path_of(e->d_name, path));
