@@ -232,6 +232,36 @@ static void blocks_do_not_leak(void **state)
     mote_context_destroy(context);
 }
 
+/* Stretches lie end to end over every sequence, and validation has the tokens it should. */
+static void stretches_tile(void **state)
+{
+    (void)state;
+    mote_context *context = unit_context(1, NULL);
+    for (uint32_t trial = 0; trial < 2000; trial++) {
+        mote_sequence sequences[4] = {{0}};
+        size_t total = 0, wanted, blocks, count, validation = 0, at = 0;
+        mote_stretch *stretches;
+        double fraction = 0.02 + 0.3 * (mote_philox_word(trial, 9) * 0x1p-32) + 0.5 * (trial % 2);
+        for (size_t i = 0; i < 4; i++) {
+            sequences[i].tokens = mote_philox_word(trial, i) % (i == 1 ? 60000 : 1500);
+            total += sequences[i].tokens;
+        }
+        wanted = (size_t)((double)total * fraction);
+        blocks = wanted / 1024 < 1 ? 1 : wanted / 1024 > 32 ? 32 : wanted / 1024;
+        unit_ok(context, mote_split_stretches(context, sequences, 4, false, fraction, trial, &stretches, &count));
+        for (size_t i = 0, s = 0; i < 4; i++, at = 0) {
+            for (; s < count && stretches[s].sequence == i; at += stretches[s++].count) {
+                assert_int_equal(stretches[s].begin, at);
+                validation += stretches[s].validation ? stretches[s].count : 0;
+            }
+            assert_int_equal(at, sequences[i].tokens);
+        }
+        assert_int_equal(validation, wanted / blocks * blocks);
+        mote_release(context, stretches);
+    }
+    mote_context_destroy(context);
+}
+
 /* Thirty records; equal ones and reverse complements stay on one side. Documents of each side are told by their first
  * letters, which spell the record's number. */
 static void records_do_not_leak(void **state)
@@ -563,6 +593,7 @@ int main(void)
         cmocka_unit_test(simulated_genes),
 #ifdef MOTE_WITH_HTSLIB
         cmocka_unit_test(blocks_do_not_leak),
+        cmocka_unit_test(stretches_tile),
         cmocka_unit_test(records_do_not_leak),
         cmocka_unit_test(batches_repeat),
         cmocka_unit_test(masks),

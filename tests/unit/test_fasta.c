@@ -168,7 +168,9 @@ static void refuses_truncated_files(void **state)
             if (status != MOTE_ERROR_FILE) {
                 fail_msg("kind %d cut by %ld: %s", kind, cuts[i], mote_status_name(status));
             }
-            assert_non_null(strstr(mote_context_message(context), "cut.fa.gz"));
+            const char *message = mote_context_message(context);
+            assert_true(strstr(message, "cut.fa.gz: truncated: the block that ends") ||
+                        (strstr(message, "cut.fa.gz: ") && strstr(message, "damaged or cut off")));
         }
     }
     free(all);
@@ -190,6 +192,7 @@ static void refuses_damaged_data(void **state)
         fputc(byte ^ 4, file);
         fclose(file);
         assert_int_equal(read_all(context, path, all, sizeof all), MOTE_ERROR_FILE);
+        assert_non_null(strstr(mote_context_message(context), "damaged or cut off"));
     }
     mote_context_destroy(context);
 }

@@ -228,6 +228,92 @@ static void gene_bounds(void **state)
     mote_context_destroy(context);
 }
 
+/* The state behind s other than s itself, if there is but one; the letters on the way there. */
+static int only_successor(const mote_hmm *hmm, size_t s, bool letters[4])
+{
+    int found = -1;
+    memset(letters, 0, 4 * sizeof *letters);
+    for (size_t e = hmm->first[s]; e < hmm->first[s + 1]; e++) {
+        size_t to = hmm->edges[e].to;
+        if (to != s && found >= 0 && to != (size_t)found) {
+            return -1;
+        }
+        found = to != s ? (int)to : found;
+        letters[hmm->edges[e].symbol] |= to != s;
+    }
+    return found;
+}
+
+/* Marks the states of introns: behind a G of their own probability there is T, then a single
+ * way that ends with A and G where it began. */
+static size_t mark_introns(const mote_hmm *hmm, uint8_t *inside)
+{
+    enum { SHORTEST = 18 };
+    size_t introns = 0;
+    for (size_t e = 0; e < hmm->edge_count; e++) {
+        size_t home = hmm->edges[e].from, at = hmm->edges[e].to, steps = 1;
+        bool letters[4], before[4] = {false};
+        if (hmm->edges[e].symbol != 2 || fabs(hmm->edges[e].probability - 0.5 / 80) > 1e-12) {
+            continue;
+        }
+        for (int next; steps < 30 && at != home; at = (size_t)next, steps++) {
+            memcpy(before, letters, sizeof before);
+            next = only_successor(hmm, at, letters);
+            assert_true(next >= 0);
+            assert_true(steps > 1 || (letters[3] && !letters[0] && !letters[1] && !letters[2]));
+            inside[at] = 1;
+        }
+        assert_int_equal(at, home);
+        assert_true(steps >= SHORTEST && letters[2] && !letters[0] && !letters[1] && !letters[3]);
+        assert_true(before[0] && !before[1] && !before[2] && !before[3]);
+        introns++;
+    }
+    return introns;
+}
+
+/* Without its introns every gene is whole codons from ATG to the only stop codon in its frame. */
+static void genes_translate(void **state)
+{
+    (void)state;
+    enum { LENGTH = 300000, CODON_EDGES = 6 };
+    mote_context *context = unit_context(1, NULL);
+    mote_hmm *hmm;
+    uint8_t *bases = malloc(LENGTH), inside[MOTE_HMM_STATES_MAXIMUM] = {0}, word[4] = {0};
+    uint16_t *path = malloc((LENGTH + 1) * sizeof *path);
+    unit_ok(context, mote_gene_create(context, &hmm));
+    assert_int_equal(mark_introns(hmm, inside), 15);
+    mote_hmm_sample(hmm, 12, LENGTH, bases, path);
+    size_t genes = 0, codons = 0, length = 0;
+    bool gene = false;
+    for (size_t i = 3; i < LENGTH; i++) {
+        bool codon = hmm->first[path[i] + 1u] - hmm->first[path[i]] == CODON_EDGES && !inside[path[i]];
+        if (codon && !gene) {
+            gene = true;
+            length = 0;
+            assert_true(bases[i - 3] == 0 && bases[i - 2] == 3 && bases[i - 1] == 2);
+        }
+        if (!gene || inside[path[i]] || inside[path[i + 1]]) {
+            continue; /* the G in front of an intron's first state belongs to the intron */
+        }
+        word[length++] = "ACGT"[bases[i]];
+        bool last = path[i + 1] == 0,
+             stop = !strcmp((char *)word, "TAA") || !strcmp((char *)word, "TAG") || !strcmp((char *)word, "TGA");
+        assert_true(length < 3 ? !last : stop == last);
+        if (length == 3) {
+            codons++;
+            genes += last;
+            gene = !last;
+            length = 0;
+            memset(word, 0, sizeof word);
+        }
+    }
+    assert_true(genes > 150 && codons > 150 * genes);
+    free(path);
+    free(bases);
+    mote_hmm_destroy(hmm);
+    mote_context_destroy(context);
+}
+
 /* A seed is a sequence, a prefix of a longer one of the same seed. */
 static void gene_sample_repeats(void **state)
 {
@@ -253,7 +339,7 @@ int main(void)
         cmocka_unit_test(even_process),        cmocka_unit_test(bounds_by_enumeration),
         cmocka_unit_test(refuses_bad_chains),  cmocka_unit_test(gene_likelihood),
         cmocka_unit_test(gene_rate),           cmocka_unit_test(gene_bounds),
-        cmocka_unit_test(gene_sample_repeats),
+        cmocka_unit_test(genes_translate),     cmocka_unit_test(gene_sample_repeats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
