@@ -245,16 +245,19 @@ mote_status mote_corpus_finish(mote_corpus *corpus, const mote_corpus_options *o
     }
     info->units_per_target =
         units_per_target(corpus, info->validation_tokens > 1 ? &corpus->validation : &corpus->training);
-    snprintf(
-        info->description, sizeof info->description,
-        "%zu file%s, %zu record%s%s, %llu %s; vocabulary %s (%d tokens of %d letter%s); training %zu tokens in %zu "
-        "document%s, validation %zu in %zu, split by %s; %s; unknown letters %llu, empty records %zu",
-        info->files, info->files == 1 ? "" : "s", info->records, info->records == 1 ? "" : "s",
-        info->files ? "" : " (simulated)", (unsigned long long)info->letters, v->dna ? "bases" : "residues", v->name,
-        v->size, v->unit, v->unit == 1 ? "" : "s", info->training_tokens, info->training_documents,
-        info->training_documents == 1 ? "" : "s", info->validation_tokens, info->validation_documents,
-        info->by_record ? "record" : "block", info->both_strands ? "both strands" : "forward strand",
-        (unsigned long long)info->unknown_letters, info->empty_records);
+    char source[96] = "simulated genes";
+    if (info->files) {
+        snprintf(source, sizeof source, "%zu file%s, %zu record%s", info->files, info->files == 1 ? "" : "s",
+                 info->records, info->records == 1 ? "" : "s");
+    }
+    snprintf(info->description, sizeof info->description,
+             "%s, %llu %s; vocabulary %s (%d tokens of %d letter%s); training %zu tokens in %zu document%s, validation "
+             "%zu in %zu, split by %s; %s; unknown letters %llu, empty records %zu",
+             source, (unsigned long long)info->letters, v->dna ? "bases" : "residues", v->name, v->size, v->unit,
+             v->unit == 1 ? "" : "s", info->training_tokens, info->training_documents,
+             info->training_documents == 1 ? "" : "s", info->validation_tokens, info->validation_documents,
+             info->by_record ? "record" : "block", info->both_strands ? "both strands" : "forward strand",
+             (unsigned long long)info->unknown_letters, info->empty_records);
     return MOTE_OK;
 }
 
