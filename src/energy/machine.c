@@ -6,6 +6,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#ifdef MOTE_WITH_HTSLIB
+#include <htslib/hts.h>
+#endif
 #ifdef MOTE_WITH_LIBZIP
 #include <zip.h>
 #endif
@@ -79,6 +82,11 @@ static void describe_libraries(mote_machine *machine)
     add_library(machine, "libzip", zip_libzip_version());
 #else
     add_library(machine, "libzip", "not built in: no .npz");
+#endif
+#ifdef MOTE_WITH_HTSLIB
+    add_library(machine, "htslib", hts_version());
+#else
+    add_library(machine, "htslib", "not built in: no FASTA");
 #endif
 }
 

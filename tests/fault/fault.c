@@ -12,7 +12,12 @@
 #include <unistd.h>
 
 #include "base/context.h"
+#include "data/corpus.h"
 #include "mote/mote.h"
+
+#ifdef MOTE_WITH_HTSLIB
+#include <htslib/bgzf.h>
+#endif
 
 static struct {
     long left; /* calls at the site until the fault; negative: never */
@@ -227,27 +232,93 @@ static mote_status run_inspect(mote_context *context, const char *name)
     return status;
 }
 
-static void inspect_faults(mote_context *context, const char *name)
+/* Something that only reads. Short reads must not be noticed at all. */
+typedef mote_status reader(mote_context *context, const char *name);
+
+static void read_faults(mote_context *context, reader *run, const char *name)
 {
     for (int site = MOTE_FAULT_ALLOCATE; site <= MOTE_FAULT_READ; site++) {
-        for (long k = 0;; k++) {
-            long before = live;
-            armed.site = (mote_fault_site)site;
-            armed.kind = MOTE_FAULT_FAIL;
-            armed.left = k;
-            armed.fired = armed.inside = false;
-            mote_status status = run_inspect(context, name);
-            armed.left = -1;
-            runs++;
-            bool expected = status == MOTE_OK ? !armed.fired || armed.inside : armed.fired;
-            if (!expected || live != before) {
-                complain(name, status == MOTE_OK ? "a failure was swallowed" : mote_context_message(context));
-            }
-            if (!armed.fired) {
-                break;
+        for (int kind = site == MOTE_FAULT_READ ? MOTE_FAULT_SHORT : MOTE_FAULT_FAIL; kind <= MOTE_FAULT_FAIL; kind++) {
+            for (long k = 0;; k++) {
+                long before = live;
+                armed.site = (mote_fault_site)site;
+                armed.kind = (mote_fault)kind;
+                armed.left = k;
+                armed.fired = armed.inside = false;
+                mote_status status = run(context, name);
+                armed.left = -1;
+                runs++;
+                bool failing = armed.fired && kind == MOTE_FAULT_FAIL;
+                if ((status == MOTE_OK ? failing && !armed.inside : !failing) || live != before) {
+                    complain(name, status == MOTE_OK ? "a failure was swallowed" : mote_context_message(context));
+                }
+                if (!armed.fired) {
+                    break;
+                }
             }
         }
     }
+}
+
+/* Opening a corpus and using all of it; the right one has the same tokens every time. */
+static mote_status use_corpus(mote_context *context, mote_status status, mote_corpus *corpus)
+{
+    static int32_t expected[2][64], tokens[64], targets[64];
+    double bits;
+    if (status != MOTE_OK) {
+        return status;
+    }
+    status = mote_corpus_batch(corpus, 1, 2, 32, tokens, targets, NULL);
+    status = status == MOTE_OK ? mote_corpus_context_bits(corpus, 2, &bits) : status;
+    int32_t *first = expected[mote_corpus_describe(corpus)->files != 0];
+    if (status == MOTE_OK && first[0] == 0) {
+        memcpy(first, tokens, sizeof tokens);
+    }
+    if (status == MOTE_OK && memcmp(first, tokens, sizeof tokens) != 0) {
+        status = mote_fail(context, MOTE_ERROR_FILE, "a corpus with other tokens");
+    }
+    mote_corpus_close(corpus);
+    return status;
+}
+
+#ifdef MOTE_WITH_HTSLIB
+static mote_status run_corpus(mote_context *context, const char *name)
+{
+    char path[512];
+    const char *paths[2] = {path_of(name, path), path};
+    mote_corpus *corpus;
+    mote_corpus_options options = {.seed = 3, .validation_fraction = 0.3};
+    mote_status status = mote_corpus_open(context, paths, 2, &options, &corpus);
+    return use_corpus(context, status, corpus);
+}
+
+/* Enough records for arrays to grow, and a split by record. */
+static void make_sequences(const char *name)
+{
+    char path[512];
+    BGZF *stream = bgzf_open(path_of(name, path), "w");
+    char text[64];
+    for (int r = 0; r < 80 && stream; r++) {
+        for (int i = 0; i < 250; i++) {
+            int length = i ? snprintf(text, sizeof text, "%c", "ACGT"[(i * i + r * i) % 11 % 4])
+                           : snprintf(text, sizeof text, "\n>r%d\n", r);
+            if (bgzf_write(stream, text, (size_t)length) != length) {
+                complain(name, "cannot be written");
+            }
+        }
+    }
+    if (!stream || bgzf_close(stream) != 0) {
+        complain(name, "cannot be written");
+    }
+}
+#endif
+
+static mote_status run_simulation(mote_context *context, const char *name)
+{
+    (void)name;
+    mote_corpus *corpus;
+    mote_status status = mote_corpus_simulate(context, NULL, 4000, &corpus);
+    return use_corpus(context, status, corpus);
 }
 
 /* The first input: a few tensors of different kinds. */
@@ -347,8 +418,13 @@ int main(void)
         full_disk(context, &scenarios[i]);
     }
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
-        inspect_faults(context, inputs[i]);
+        read_faults(context, run_inspect, inputs[i]);
     }
+#ifdef MOTE_WITH_HTSLIB
+    make_sequences("in.fa.gz");
+    read_faults(context, run_corpus, "in.fa.gz");
+#endif
+    read_faults(context, run_simulation, "simulated genes");
     mote_context_destroy(context);
     if (live != 0) {
         complain("all", "memory leaked at the end");

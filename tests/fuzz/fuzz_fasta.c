@@ -1,0 +1,63 @@
+/* The reader of FASTA and FASTQ against arbitrary bytes: read everything, twice; both times must go the same way. */
+#define _GNU_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "io/fasta.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void demand(bool holds, const char *what)
+{
+    if (!holds) {
+        fprintf(stderr, "%s\n", what);
+        abort();
+    }
+}
+
+static uint64_t read_all(mote_context *context, const char *path)
+{
+    mote_fasta *fasta;
+    mote_fasta_record record;
+    bool found = true;
+    uint64_t digest = 0;
+    size_t count = 0, full = 0;
+    mote_status status = mote_fasta_open(context, path, &fasta);
+    while (status == MOTE_OK && found) {
+        status = mote_fasta_next(fasta, &record, &found);
+        for (size_t i = 0; found && i < record.length; i++) {
+            uint8_t letter = record.letters[i];
+            demand((letter >= 'A' && letter <= 'Z') || letter == '*', "a sequence holds something else than letters");
+            digest = digest * 31 + letter;
+        }
+        if (found) {
+            demand(record.number == ++count, "records are not numbered one after the other");
+            full += record.length > 0;
+            digest = digest * 31 + strlen(record.name);
+        }
+    }
+    demand(status != MOTE_OK || full > 0, "no letters, and no error");
+    demand(status == MOTE_OK || *mote_context_message(context), "a failure without a message");
+    mote_fasta_close(fasta);
+    return digest * 31 + (uint64_t)status;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static mote_context *context;
+    static int descriptor = -1;
+    static char path[64];
+    if (!context) {
+        mote_context_options options = {.threads = 1};
+        demand(mote_context_create(&options, &context, NULL, 0) == MOTE_OK, "no context");
+        descriptor = memfd_create("fuzz", 0);
+        snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    }
+    demand(ftruncate(descriptor, 0) == 0 && pwrite(descriptor, data, size, 0) == (ssize_t)size, "no file");
+    demand(read_all(context, path) == read_all(context, path), "the same bytes were read in two ways");
+    return 0;
+}
