@@ -1,6 +1,6 @@
-/* Functions on lanes. Polynomials are minimax (Remez exchange in 40 digits, coefficients rounded to FP32); the bounds
- * are the largest errors over a sweep of all of FP32 in steps of 13 (docs of each function), in units in the last place
- * of the exact result. NaN gives NaN. */
+/* Functions on lanes. Polynomials are minimax (Remez exchange in 40 digits, coefficients rounded to FP32); NaN gives
+ * NaN. Largest errors over every thirteenth FP32 number, in units in the last place: exp 0.89, log 0.94, tanh 1.56,
+ * erf 1.22, normal 6.3, logistic 2.4; gaussian 1.33. Subnormal results are rounded twice at most. */
 #ifndef MOTE_KERNELS_VECTOR_LANES_MATH_H
 #define MOTE_KERNELS_VECTOR_LANES_MATH_H
 
