@@ -171,13 +171,20 @@ static bool column_close(bool weighted, size_t rows, size_t stride, const float 
     return fabs(found - sum) <= 68 * 0x1p-24 * size;
 }
 
+/* Room for doubles in a buffer, whose bytes may begin between two of them. */
+static double *doubles(int number, size_t count)
+{
+    uint8_t *bytes = check_buffer(number, (count + 1) * sizeof(double));
+    return (double *)(void *)(bytes + (8 - (uintptr_t)bytes % 8) % 8);
+}
+
 static void columns_once(const check_kernel *kernel, size_t rows, size_t columns, int asked)
 {
     mote_norm_columns_gradient_fn *gradient = (mote_norm_columns_gradient_fn *)kernel->function;
     size_t stride = columns + check_below(3), count = rows ? (rows - 1) * stride + columns : 0;
     float *x = check_buffer(X, count * sizeof *x), *dy = check_buffer(DY, count * sizeof *dy);
     float *statistics = check_buffer(WEIGHT, 2 * rows * sizeof *statistics);
-    double *dweight = check_buffer(SUMS, columns * sizeof *dweight), *dbias = check_buffer(Y, columns * sizeof *dbias);
+    double *dweight = doubles(SUMS, columns), *dbias = doubles(Y, columns);
     fill(x, count, 0.5f);
     fill(dy, count, 0.25f);
     fill(statistics, 2 * rows, 0);
@@ -245,7 +252,7 @@ static void call_columns(void *argument)
 
 static void time_one(const check_kernel *kernel, size_t arrays, void (*call)(void *))
 {
-    timing t = {.kernel = kernel, .sums = check_buffer(SUMS, 2 * COLUMNS * sizeof(double))};
+    timing t = {.kernel = kernel, .sums = doubles(SUMS, 2 * COLUMNS)};
     float **all[] = {&t.x, &t.weight, &t.bias, &t.dy, &t.y};
     for (int i = 0; i < 5; i++) {
         *all[i] = check_buffer(i, ROWS * COLUMNS * sizeof(float));
