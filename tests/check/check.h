@@ -54,5 +54,24 @@ check_function check_gemm_tile, time_gemm_tile, check_gemm_expand_row, time_gemm
 check_function check_gemm_pack_panel, time_gemm_pack_panel, check_gemm_expand_panel, time_gemm_expand_panel;
 check_function check_gemm_expand_scales, time_gemm_expand_scales, check_gemm_finish, time_gemm_finish;
 check_function check_gemm_few, time_gemm_few;
+check_function check_map_unary, time_map_unary;
+check_function check_map_unary_gradient, time_map_unary_gradient;
+check_function check_map_binary, time_map_binary;
+check_function check_swiglu, time_swiglu;
+check_function check_swiglu_gradient, time_swiglu_gradient;
+check_function check_dropout, time_dropout;
+check_function check_rotary, time_rotary;
+check_function check_norm_rows, time_norm_rows;
+check_function check_norm_rows_gradient, time_norm_rows_gradient;
+check_function check_norm_columns_gradient, time_norm_columns_gradient;
+check_function check_softmax_row, time_softmax_row;
+check_function check_softmax_row_gradient, time_softmax_row_gradient;
+check_function check_logsumexp_row, time_logsumexp_row;
+check_function check_cross_entropy_row_gradient, time_cross_entropy_row_gradient;
+check_function check_update_adamw, time_update_adamw;
+check_function check_update_sgd, time_update_sgd;
+check_function check_update_average, time_update_average;
+check_function check_sum_squares, time_sum_squares;
+check_function check_update_lift_blocks, time_update_lift_blocks;
 
 #endif

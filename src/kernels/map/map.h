@@ -11,7 +11,8 @@
 #include "base/context.h"
 
 /* With their largest errors, in units in the last place (ulp) of the exact result; "exact" is rounded once. Results
- * below 2^-126 add one smallest subnormal, and where they are x times such a number, |x| of them. */
+ * below 2^-126 add one smallest subnormal, and where they are x times such a number, |x| of them;
+ * processors take long for such numbers, which gelu makes from -13 down. */
 typedef enum mote_unary {
     MOTE_UNARY_NEGATE,      /* exact */
     MOTE_UNARY_ABSOLUTE,    /* exact */
@@ -26,16 +27,17 @@ typedef enum mote_unary {
     MOTE_UNARY_SIGMOID,     /* 1 / (1 + e^-x): 3 */
     MOTE_UNARY_SILU,        /* x sigmoid(x): 4; -0 for -infinity */
     MOTE_UNARY_GELU,        /* x (1 + erf(x / sqrt 2)) / 2: 8, far into the negative tail too; -0 for -infinity */
-    MOTE_UNARY_GELU_TANH,   /* x (1 + tanh z) / 2, z = sqrt(2/pi) (x + 0.044715 x^3): 4 + 4 |z|; -0 for -infinity */
+    MOTE_UNARY_GELU_TANH,   /* x (1 + tanh z) / 2, z = sqrt(2/pi) (x + 0.044715 x^3): 4 + 6 |z|; -0 for -infinity */
     MOTE_UNARY_COUNT
 } mote_unary;
 
 /* y[i] = op(x[i]). y may be x. */
 typedef void mote_map_unary_fn(mote_unary op, size_t count, const float *x, float *y);
 
-/* dx[i] = dy[i] * op'(x[i]). dx may be x or dy. op' has the error of op and 3 ulp more, where it does not cancel: of
- * silu, gelu and gelu_tanh, whose derivatives cross zero, the error is 8 ulp of 1 at most (gelu_tanh: 16). At zero the
- * derivative of the absolute value is zero; relu's is zero up to zero. */
+/* dx[i] = dy[i] * op'(x[i]). dx may be x or dy. op' is exact for the exact operations but square_root and reciprocal (3
+ * ulp), and has the error of op and 3 ulp more for the others; where it crosses zero (silu, gelu, gelu_tanh) the error
+ * is that many ulp of 1: 8, 8, 16. It is an FP32 number: zero below 2^-150. At zero the derivative of the absolute
+ * value is zero; relu's is zero up to zero, and a NaN of x leaves dy. */
 typedef void mote_map_unary_gradient_fn(mote_unary op, size_t count, const float *x, const float *dy, float *dx);
 
 typedef enum mote_binary {

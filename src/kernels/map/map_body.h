@@ -100,25 +100,28 @@ INLINE lanes unary_value(mote_unary op, lanes x)
 /* dy times the derivative. tanh' = 4 e / (1 + e)^2 with e = e^-2|x|, which does not cancel as 1 - tanh^2 does. */
 INLINE lanes unary_gradient(mote_unary op, lanes x, lanes dy)
 {
-    const lanes zero = lanes_zero(), one = lanes_set(1);
+    const lanes zero = lanes_zero();
     switch (op) {
     case MOTE_UNARY_NEGATE: return lanes_negate(dy);
     case MOTE_UNARY_ABSOLUTE: {
         lanes sign = lanes_select(lanes_less(x, zero), lanes_set(-1), x); /* x: zeros and NaN */
-        return lanes_multiply(dy, lanes_select(lanes_less(zero, x), one, sign));
+        return lanes_multiply(dy, lanes_select(lanes_less(zero, x), lanes_set(1), sign));
     }
-    case MOTE_UNARY_SQUARE: return lanes_multiply(dy, lanes_add(x, x));
-    case MOTE_UNARY_SQUARE_ROOT: return lanes_divide(lanes_multiply(dy, lanes_set(0.5f)), lanes_square_root(x));
-    case MOTE_UNARY_RECIPROCAL: {
-        lanes y = lanes_divide(one, x);
-        return lanes_negate(lanes_multiply(lanes_multiply(dy, y), y));
+    case MOTE_UNARY_SQUARE: {
+        lanes half = lanes_multiply(dy, x); /* 2 x alone might overflow */
+        return lanes_add(half, half);
     }
+    case MOTE_UNARY_SQUARE_ROOT: {
+        lanes y = lanes_square_root(x);
+        return lanes_divide(dy, lanes_add(y, y));
+    }
+    case MOTE_UNARY_RECIPROCAL: return lanes_negate(lanes_divide(lanes_divide(dy, x), x));
     case MOTE_UNARY_RELU: return lanes_select(lanes_less(zero, x), dy, lanes_select(lanes_equal(x, x), zero, dy));
     case MOTE_UNARY_EXP: return lanes_multiply(dy, lanes_exp(x));
     case MOTE_UNARY_LOG: return lanes_divide(dy, x);
     case MOTE_UNARY_TANH: return lanes_multiply(dy, logistic_derivative(lanes_add(x, x), 4));
     case MOTE_UNARY_ERF:
-        return lanes_multiply(lanes_multiply(dy, lanes_set(0x1.20dd76p+0f)), lanes_gaussian(clamp(x, GELU_END), 1));
+        return lanes_multiply(dy, lanes_multiply(lanes_set(0x1.20dd76p+0f), lanes_gaussian(clamp(x, GELU_END), 1)));
     case MOTE_UNARY_SIGMOID: return lanes_multiply(dy, logistic_derivative(x, 1));
     case MOTE_UNARY_SILU: return lanes_multiply(dy, silu_derivative(x));
     case MOTE_UNARY_GELU: return lanes_multiply(dy, gelu_derivative(x));
@@ -128,26 +131,18 @@ INLINE lanes unary_gradient(mote_unary op, lanes x, lanes dy)
 
 INLINE void unary_loop(mote_unary op, size_t count, const float *x, float *y)
 {
-    size_t i = 0;
-    for (; count - i >= LANES; i += LANES) {
-        lanes_store(y + i, lanes_canonical(unary_value(op, lanes_load(x + i))));
-    }
-    if (i < count) {
-        lanes value = unary_value(op, lanes_load_first(x + i, count - i));
-        lanes_store_first(y + i, lanes_canonical(value), count - i);
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t n = mote_size_min(LANES, count - i);
+        row_store(y + i, lanes_canonical(unary_value(op, row_load(x + i, n))), n);
     }
 }
 
 INLINE void unary_gradient_loop(mote_unary op, size_t count, const float *x, const float *dy, float *dx)
 {
-    size_t i = 0;
-    for (; count - i >= LANES; i += LANES) {
-        lanes_store(dx + i, lanes_canonical(unary_gradient(op, lanes_load(x + i), lanes_load(dy + i))));
-    }
-    if (i < count) {
-        size_t n = count - i;
-        lanes value = unary_gradient(op, lanes_load_first(x + i, n), lanes_load_first(dy + i, n));
-        lanes_store_first(dx + i, lanes_canonical(value), n);
+    for (size_t i = 0; i < count; i += LANES) {
+        size_t n = mote_size_min(LANES, count - i);
+        lanes value = unary_gradient(op, row_load(x + i, n), row_load(dy + i, n));
+        row_store(dx + i, lanes_canonical(value), n);
     }
 }
 

@@ -15,13 +15,14 @@
 #include "base/context.h"
 
 /* One row. weight (NULL: ones) and bias (NULL: zeros) have count values; statistics receives mean and rstd. y may be x.
- * mean: 2^-23 of the mean magnitude; rstd: 2^-22 relative, beside what the mean's rounding does; given these, z: three
- * roundings, y: one more. */
+ * With r = min(count / 64, 64) + 8 roundings of a sum and u = 2^-24: mean to (r + 1) u of the mean magnitude; rstd to
+ * (r + 6) u, beside the square of the mean's error over the deviation; given these two, z weight to 3 u, and y to one
+ * more rounding. */
 typedef void mote_norm_rows_fn(bool centre, size_t count, const float *x, const float *weight, const float *bias,
                                float epsilon, float *y, float *statistics);
 
 /* dx = rstd (g - mean(g) - z mean(g z)) with g = dy weight, for one row; without centre the mean(g) falls away.
- * dx may be x or dy. */
+ * dx may be x or dy. Error: (r + 8) u rstd (|g| + mean |g| + |z| mean |g z|). */
 typedef void mote_norm_rows_gradient_fn(bool centre, size_t count, const float *x, const float *weight,
                                         const float *statistics, const float *dy, float *dx);
 

@@ -64,9 +64,9 @@ static inline void norm_rows(bool centre, size_t count, const float *x, const fl
                              float epsilon, float *y, float *statistics)
 {
     norm_row r = {.x = x, .weight = weight};
-    double n = count ? (double)count : 1;
-    r.mean = centre ? (float)(row_sum(norm_value, &r, count) / n) : 0;
-    r.rstd = (float)(1 / sqrt(row_sum(norm_square, &r, count) / n + (double)epsilon));
+    const double share = 1 / (count ? (double)count : 1); /* a division less to wait for between the passes */
+    r.mean = centre ? (float)(row_sum(norm_value, &r, count) * share) : 0;
+    r.rstd = (float)(1 / sqrt(row_sum(norm_square, &r, count) * share + (double)epsilon));
     statistics[0] = scalar_canonical(r.mean);
     statistics[1] = scalar_canonical(r.rstd);
     if (weight && bias) {
@@ -82,9 +82,9 @@ static inline void norm_rows(bool centre, size_t count, const float *x, const fl
 
 INLINE void norm_gradient(bool centre, size_t count, const norm_row *r, float *dx)
 {
-    double n = count ? (double)count : 1;
-    const lanes mean = lanes_set(centre ? (float)(row_sum(norm_slope, r, count) / n) : 0);
-    const lanes along = lanes_set((float)(-row_sum(norm_slope_z, r, count) / n)), rstd = lanes_set(r->rstd);
+    const double share = 1 / (count ? (double)count : 1);
+    const lanes mean = lanes_set(centre ? (float)(row_sum(norm_slope, r, count) * share) : 0);
+    const lanes along = lanes_set((float)(-row_sum(norm_slope_z, r, count) * share)), rstd = lanes_set(r->rstd);
     for (size_t i = 0; i < count; i += LANES) {
         size_t here = mote_size_min(LANES, count - i);
         lanes g = lanes_subtract(norm_slope(r, i, here), mean);

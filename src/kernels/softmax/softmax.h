@@ -13,7 +13,7 @@
  * 2^-126. */
 typedef void mote_softmax_row_fn(size_t count, const float *x, float *y);
 
-/* dx = y (dy - sum(y dy)). dx may be y or dy. */
+/* dx = y (dy - sum(y dy)), to (r + 4) 2^-24 |y| (|dy| + sum |y dy|). dx may be y or dy. */
 typedef void mote_softmax_row_gradient_fn(size_t count, const float *y, const float *dy, float *dx);
 
 /* ln(sum(e^x)): -infinity for a row of -infinity alone or of no values, +infinity if one is. Error: 2 ulp of the result

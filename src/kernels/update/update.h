@@ -80,11 +80,15 @@ typedef struct mote_adamw_blocks {
     uint8_t *m_elements, *m_scales, *root_elements, *root_scales;
 } mote_adamw_blocks;
 
-/* mote_update_adamw on such a state. m and v are rounded stochastically, from the words position + i of stream seed:
- * with nearest rounding a moment that changes by less than half a unit a step, as nearly all do, would never change.
- * Choose another seed for every step. A root above zero that is too small for its block is first lifted to the smallest
- * element above zero: its parameter moves less than it would, where a zero would make it jump. A block with a NaN or an
- * infinity becomes NaN, its parameters with it. */
+/* mote_update_adamw on such a state. m and v are rounded stochastically, from the words position + i of stream seed;
+ * choose another seed for every step. (With nearest rounding a moment that changes by less than half the distance of
+ * its neighbouring elements a step, as nearly all do, would never change.) So moments are right on average, while one
+ * root by itself walks at random, by up to a third of itself, as it decays.
+ *
+ * A root above zero that is too small for its block is first lifted to the smallest element above zero, so none is
+ * lost: its parameter moves less than it would, where a zero would make it jump. A block with a NaN or an infinity
+ * becomes NaN, its parameters with it. position is where parameter lies in an array that is updated part by part, each
+ * a whole number of blocks; the state's planes are the part's. */
 void mote_update_adamw_blocks(const mote_context *context, size_t count, const mote_adamw_step *step, uint64_t seed,
                               uint64_t position, const float *gradient, float *parameter,
                               const mote_adamw_blocks *state);

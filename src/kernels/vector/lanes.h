@@ -34,7 +34,9 @@
  *   bits_set, bits_load, bits_add, bits_subtract, bits_and, bits_or, bits_xor, bits_left(a, n),
  *   bits_right_signed(a, n), bits_less (unsigned)
  *   lanes_fold_sum, lanes_fold_maximum                 two halvings
- *   wide_zero, wide_add_square(sum, a), wide_store     FP64; squares of FP32 are exact in it */
+ *   wide_zero, wide_add_square(sum, a), wide_store     FP64; squares of FP32 are exact in it
+ *   LANES_LONG                                         in front of a function that is long: inline where that is fast
+ */
 
 INLINE lanes lanes_zero(void) { return lanes_set(0); }
 

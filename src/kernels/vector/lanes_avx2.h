@@ -6,6 +6,8 @@
 
 #include "kernels/vector/lanes_types.h"
 
+#define LANES_LONG INLINE
+
 typedef struct lanes {
     __m256 low, high;
 } lanes;

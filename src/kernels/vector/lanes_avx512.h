@@ -6,6 +6,8 @@
 
 #include "kernels/vector/lanes_types.h"
 
+#define LANES_LONG INLINE
+
 typedef __m512 lanes;
 typedef __m512i lanes_bits;
 typedef __mmask16 lanes_mask;

@@ -7,6 +7,9 @@
 
 #include "kernels/vector/lanes_types.h"
 
+/* Long functions are compiled once a file: most of their time goes into calls of fmaf() anyway. */
+#define LANES_LONG static __attribute__((noinline, unused))
+
 enum { LANES_PARTS = 4, LANES_PART = 4 };
 typedef uint32_t bits_quarter __attribute__((vector_size(16)));
 typedef int32_t integer_quarter __attribute__((vector_size(16)));
@@ -61,12 +64,10 @@ INLINE lanes_quarter quarter_fma(lanes_quarter a, lanes_quarter b, lanes_quarter
     return (lanes_quarter){fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]),
                            fmaf(a[3], b[3], c[3])};
 }
-#if defined(__FP_FAST_FMAF)
-INLINE
-#else /* sixteen calls: once in a file is enough */
-static __attribute__((noinline, unused))
-#endif
-lanes lanes_fma(lanes a, lanes b, lanes c) { EACH_PART(lanes, quarter_fma(a.part[i], b.part[i], c.part[i])); }
+LANES_LONG lanes lanes_fma(lanes a, lanes b, lanes c)
+{
+    EACH_PART(lanes, quarter_fma(a.part[i], b.part[i], c.part[i]));
+}
 
 INLINE lanes_mask lanes_less(lanes a, lanes b) { EACH_PART(lanes_mask, (bits_quarter)(a.part[i] < b.part[i])); }
 INLINE lanes_mask lanes_equal(lanes a, lanes b) { EACH_PART(lanes_mask, (bits_quarter)(a.part[i] == b.part[i])); }

@@ -1,6 +1,6 @@
-/* Functions on lanes. Polynomials are minimax (Remez exchange in 40 digits, coefficients rounded to FP32); the bounds
- * are the largest errors over a sweep of all of FP32 in steps of 13 (docs of each function), in units in the last place
- * of the exact result. NaN gives NaN. */
+/* Functions on lanes. Polynomials are minimax (Remez exchange in 40 digits, coefficients rounded to FP32); NaN gives
+ * NaN. Largest errors over every thirteenth FP32 number, in units in the last place: exp 0.89, log 0.94, tanh 1.56,
+ * erf 1.22, normal 6.3, logistic 2.4; gaussian 1.33. Subnormal results are rounded twice at most. */
 #ifndef MOTE_KERNELS_VECTOR_LANES_MATH_H
 #define MOTE_KERNELS_VECTOR_LANES_MATH_H
 
@@ -18,7 +18,7 @@ INLINE lanes lanes_polynomial(lanes x, int degree, const float *c)
 }
 
 /* e^x: x = n ln 2 + r with |r| <= ln 2 / 2, and 2^n e^r. Overflows to infinity, goes through the subnormals to zero. */
-INLINE lanes lanes_exp(lanes x)
+LANES_LONG lanes lanes_exp(lanes x)
 {
     static const float c[] = {1,
                               1,
@@ -37,7 +37,7 @@ INLINE lanes lanes_exp(lanes x)
 }
 
 /* ln x: x = 2^n (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). -infinity for zeros, NaN below. */
-INLINE lanes lanes_log(lanes x)
+LANES_LONG lanes lanes_log(lanes x)
 {
     static const float c[] = {-0.5f, /* f + f^2 p(f): 2^-27.3 of the result */
                               0x1.555554p-2f, -0x1.000226p-2f, 0x1.99a008p-3f, -0x1.547244p-3f,
@@ -60,7 +60,7 @@ INLINE lanes lanes_log(lanes x)
 }
 
 /* tanh x: x + x^3 p(x^2) up to 0.55, 1 - 2 / (e^2|x| + 1) above, where it is more than half. */
-INLINE lanes lanes_tanh(lanes x)
+LANES_LONG lanes lanes_tanh(lanes x)
 {
     static const float c[] = {-0x1.55554ap-2f, /* 2^-29.8 */
                               0x1.110d26p-3f, -0x1.b9287ap-5f, 0x1.593d08p-6f, -0x1.9b304ap-8f};
@@ -73,7 +73,7 @@ INLINE lanes lanes_tanh(lanes x)
 }
 
 /* erf x: x + x p(x^2) up to 0.9, 1 - e^q(|x|) above, with q close to ln erfc; from 4 on it is 1. */
-INLINE lanes lanes_erf(lanes x)
+LANES_LONG lanes lanes_erf(lanes x)
 {
     static const float p[] = {0x1.06eba8p-3f, /* 2^-31.7 */
                               -0x1.812744p-2f, 0x1.ce2e54p-4f,   -0x1.b81524p-6f,
@@ -89,7 +89,7 @@ INLINE lanes lanes_erf(lanes x)
 }
 
 /* e^(-scale x^2) for scale 1 or 1/2, |x| at most 16: what rounding x^2 loses is put back. */
-INLINE lanes lanes_gaussian(lanes x, float scale)
+LANES_LONG lanes lanes_gaussian(lanes x, float scale)
 {
     lanes square = lanes_multiply(x, x), lost = lanes_fma(x, x, lanes_negate(square));
     lanes e = lanes_exp(lanes_multiply(square, lanes_set(-scale)));
@@ -102,7 +102,7 @@ typedef struct lanes_logistic_parts {
     lanes small, numerator, opposite, denominator; /* opposite: numerator of 1 / (1 + e^x) */
 } lanes_logistic_parts;
 
-INLINE lanes_logistic_parts lanes_logistic(lanes x)
+LANES_LONG lanes_logistic_parts lanes_logistic(lanes x)
 {
     const lanes one = lanes_set(1);
     lanes small = lanes_exp(lanes_negate(lanes_absolute(x)));
@@ -114,7 +114,7 @@ INLINE lanes_logistic_parts lanes_logistic(lanes x)
 /* The normal distribution: its distribution function at x, and bell = e^(-x^2/2). The tail beyond |x| is bell times
  * Mills' ratio, a quotient of polynomials without a negative term: 2^-27.3 up to 14.5, where the tail has become zero.
  */
-INLINE lanes lanes_normal(lanes x, lanes *bell)
+LANES_LONG lanes lanes_normal(lanes x, lanes *bell)
 {
     static const float above[] = {0.5f, 0x1.c0d128p-2f, 0x1.774524p-3f, 0x1.4cdfa2p-5f, 0x1.0dc620p-8f};
     static const float below[] = {1, 0x1.acaac4p+0f, 0x1.33d7d8p+0f, 0x1.e0be70p-2f, 0x1.a138b8p-4f, 0x1.521b8ap-7f};
