@@ -3,6 +3,7 @@
 #define MOTE_KERNELS_KERNELS_H
 
 #include "base/context.h"
+#include "kernels/attention/kernel.h"
 #include "kernels/convert/convert.h"
 #include "kernels/gemm/kernel.h"
 #include "kernels/map/map.h"
@@ -52,6 +53,11 @@ typedef struct mote_kernels {
     mote_update_average_fn *update_average;
     mote_sum_squares_fn *sum_squares;
     mote_update_lift_blocks_fn *update_lift_blocks;
+    mote_attention_softmax_fn *attention_softmax;
+    mote_attention_gradient_fn *attention_gradient;
+    mote_attention_dot_fn *attention_dot;
+    mote_attention_finish_fn *attention_finish;
+    mote_attention_turn_fn *attention_turn;
 } mote_kernels;
 
 /* Fills the table with the best kernels of this level and below. */
