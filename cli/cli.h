@@ -13,8 +13,9 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 typedef int cli_verb(int argc, char **argv);
 
 /* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
-cli_verb cli_info, cli_cast, cli_inspect, cli_report, cli_bench;
-extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_report_help[], cli_bench_help[];
+cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_plan, cli_report, cli_bench;
+extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_train_help[], cli_eval_help[],
+    cli_plan_help[], cli_report_help[], cli_bench_help[];
 
 /* A context from MOTE_CPU, MOTE_THREADS and threads (0: all); NULL after saying why. */
 mote_context *cli_context(int threads, const char *cpu);
@@ -30,6 +31,12 @@ const char *cli_shape(const mote_layout *layout, char *text, size_t size);
 
 /* Parses a whole number in [least, most]; false after complaining. */
 bool cli_number(const char *verb, const char *option, const char *text, long least, long most, long *number);
+
+/* A size in bytes with a decimal unit, such as 800M; false after complaining. */
+bool cli_parse_bytes(const char *verb, const char *option, const char *text, uint64_t *bytes);
+
+/* The text of a small file, owned by the caller (free); NULL after complaining. */
+char *cli_read_text(const char *verb, const char *path);
 
 /* For verbs whose only option is --json: leaves optind at the first argument; false after an unknown option. */
 bool cli_only_json(const char *verb, int argc, char **argv, bool *json);

@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 
 set(MOTE_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/mote)
-set(MOTE_PC_REQUIRES "jansson")
+set(MOTE_PC_REQUIRES "jansson libxxhash")
 if(LIBZIP_FOUND)
   string(APPEND MOTE_PC_REQUIRES ", libzip")
 endif()

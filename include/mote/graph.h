@@ -73,6 +73,9 @@ MOTE_API int mote_graph_is_parameter(const mote_graph *graph, mote_value value);
 /* Number of parameters' values. */
 MOTE_API size_t mote_graph_parameter_count(const mote_graph *graph);
 
+/* Multiply-adds of the products of one run, and bytes that all operations read and write. */
+MOTE_API void mote_graph_cost(const mote_graph *graph, double *multiply_adds, double *bytes);
+
 /* Checks everything that holds between passes: order, shapes, formats. MOTE_ERROR_SHAPE names the node. */
 MOTE_API mote_status mote_graph_verify(mote_graph *graph);
 
@@ -155,9 +158,6 @@ MOTE_API mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, in
 
 /* Live bytes of the arena at node index; 0 from the last node on. For pictures. */
 MOTE_API uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index);
-
-/* Multiply-adds of the products of one run, and bytes that all nodes read and write. */
-MOTE_API void mote_plan_cost(const mote_plan *plan, double *multiply_adds, double *bytes);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,11 @@
  *   mote/quantize.h   FP32 arrays to tensors and back
  *   mote/file.h       npy, npz, safetensors, GGUF
  *   mote/cast.h       whole files
+ *   mote/matmul.h     products of matrices
+ *   mote/linear.h     linear layers, convolutions, policies
+ *   mote/attention.h  attention
+ *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
+ *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
  *
@@ -24,6 +29,7 @@
 #ifndef MOTE_MOTE_H
 #define MOTE_MOTE_H
 
+#include "mote/attention.h"
 #include "mote/cast.h"
 #include "mote/context.h"
 #include "mote/file.h"
@@ -32,9 +38,11 @@
 #include "mote/linear.h"
 #include "mote/machine.h"
 #include "mote/matmul.h"
+#include "mote/model.h"
 #include "mote/operations.h"
 #include "mote/quantize.h"
 #include "mote/report.h"
 #include "mote/status.h"
+#include "mote/train.h"
 
 #endif

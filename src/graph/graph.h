@@ -65,12 +65,6 @@ struct mote_graph {
     char message[512]; /* of the first failure */
 };
 
-/* Counts for the cost model. */
-typedef struct mote_cost {
-    double multiply_adds; /* of products */
-    double bytes;         /* read and written */
-} mote_cost;
-
 /* One run of a plan, as operations see it. */
 typedef struct mote_run {
     mote_context *context;

@@ -186,22 +186,6 @@ uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index)
     return index < (size_t)plan->graph.order_count ? mote_places_live(&plan->graph, &plan->places, (int)index) : 0;
 }
 
-void mote_plan_cost(const mote_plan *plan, double *multiply_adds, double *bytes)
-{
-    const mote_graph *graph = &plan->graph;
-    *multiply_adds = *bytes = 0;
-    for (int i = 0; i < graph->order_count; i++) {
-        const mote_node *node = &graph->nodes[graph->order[i]];
-        *multiply_adds += node->op->multiply_adds ? node->op->multiply_adds(graph, node) : 0;
-        for (int k = 0; k < node->input_count && !node->op->view; k++) {
-            *bytes += node->inputs[k] >= 0 ? (double)plan->places.bytes[node->inputs[k]] : 0;
-        }
-        for (int o = 0; o < node->output_count && !node->op->view; o++) {
-            *bytes += (double)plan->places.bytes[node->outputs[o]];
-        }
-    }
-}
-
 /* ---- starting values ---- */
 
 static uint64_t hash_name(const char *name)

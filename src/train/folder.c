@@ -1,0 +1,232 @@
+#include "train/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "graph/graph.h"
+#include "io/json.h"
+#include "io/stream.h"
+#include "models/config.h"
+#include "models/model.h"
+#include "mote/machine.h"
+
+static mote_status path_of(const mote_trainer *t, const char *name, char *path)
+{
+    int length = snprintf(path, MOTE_PATH_BYTES, "%s/%s", t->options.output, name);
+    return length > 0 && length < MOTE_PATH_BYTES
+               ? MOTE_OK
+               : mote_fail(t->context, MOTE_ERROR_ARGUMENT, "'%s': the path is too long", t->options.output);
+}
+
+static mote_status system_error(const mote_trainer *t, const char *path, const char *what)
+{
+    return mote_fail(t->context, MOTE_ERROR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+/* mkdir -p: every part of the path that is missing. */
+static mote_status make_folders(const mote_trainer *t, char *path)
+{
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash) {
+            *slash = '\0';
+        }
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+            return system_error(t, path, "make the folder");
+        }
+        if (!slash) {
+            return MOTE_OK;
+        }
+        *slash = '/';
+    }
+}
+
+mote_status mote_folder_open(mote_trainer *t)
+{
+    char path[MOTE_PATH_BYTES], folder[MOTE_PATH_BYTES];
+    mote_status status = path_of(t, "run.json", path);
+    if (status != MOTE_OK) {
+        return status;
+    }
+    bool there = access(path, F_OK) == 0;
+    if (there && !t->options.resume) {
+        return mote_fail(t->context, MOTE_ERROR_ARGUMENT,
+                         "%s: holds a run already; resume it, or choose another folder", t->options.output);
+    }
+    if (!there && t->options.resume) {
+        return mote_fail(t->context, MOTE_ERROR_FILE, "%s: holds no run to resume", t->options.output);
+    }
+    snprintf(folder, sizeof folder, "%s", t->options.output);
+    status = make_folders(t, folder);
+    if (status == MOTE_OK && access(folder, W_OK) != 0) {
+        return system_error(t, folder, "write into it");
+    }
+    return status;
+}
+
+/* ---- run.json ---- */
+
+static json_t *number_or_null(double number) { return isfinite(number) ? json_real(number) : json_null(); }
+
+static json_t *describe_policy(const mote_trainer *t)
+{
+    json_t *formats = json_null();
+    for (int i = 0; i < t->graph->node_count; i++) {
+        const mote_node *node = &t->graph->nodes[i];
+        if (node->op->product && node->phase == MOTE_PHASE_FORWARD) {
+            const mote_policy *p = &node->policy;
+            formats = json_pack("{s:s s:s s:s}", "weight", mote_format_get(p->forward_weight)->name, "activation",
+                                mote_format_get(p->forward_activation)->name, "gradient",
+                                mote_format_get(p->backward_gradient)->name);
+            break;
+        }
+    }
+    bool json = strchr(t->options.policy, '{') != NULL;
+    json_t *policy = json_pack("{s:s s:o}", "name", json ? "custom" : t->options.policy, "formats", formats);
+    if (json) {
+        json_object_set_new(policy, "definition", json_loads(t->options.policy, 0, NULL));
+    }
+    return policy;
+}
+
+static json_t *describe_plan(const mote_trainer *t)
+{
+    const mote_plan_memory *m = &t->memory;
+    struct {
+        const char *name;
+        uint64_t bytes;
+    } parts[] = {{"parameters", m->parameters},   {"gradients", m->gradients},     {"optimizer", t->optimizer_bytes},
+                 {"saved activations", m->saved}, {"temporaries", m->temporaries}, {"workspace", m->workspace},
+                 {"data and evaluation", 0}};
+    json_t *categories = json_array(), *timeline = json_array();
+    uint64_t total = mote_trainer_bytes(t), sum = 0;
+    for (int i = 0; i < 6; i++) {
+        sum += parts[i].bytes;
+    }
+    parts[6].bytes = total - sum;
+    for (int i = 0; i < 7; i++) {
+        json_array_append_new(categories,
+                              json_pack("{s:s s:I}", "name", parts[i].name, "bytes", (json_int_t)parts[i].bytes));
+    }
+    for (size_t i = 0; t->plan && mote_plan_live_bytes(t->plan, i); i++) {
+        json_array_append_new(timeline,
+                              json_pack("[I, I]", (json_int_t)i, (json_int_t)mote_plan_live_bytes(t->plan, i)));
+    }
+    return json_pack("{s:I s:o s:o s:I s:I}", "peak_bytes", (json_int_t)total, "categories", categories, "timeline",
+                     timeline, "segments", (json_int_t)m->segments, "recomputed", (json_int_t)m->recomputed);
+}
+
+static json_t *describe_machine(const mote_trainer *t)
+{
+    mote_machine machine;
+    mote_machine_describe(&machine);
+    return json_pack("{s:s s:s s:i s:I}", "processor", machine.processor, "level",
+                     mote_cpu_level_name(mote_context_cpu(t->context)), "threads", mote_context_threads(t->context),
+                     "memory_bytes", (json_int_t)machine.memory_bytes);
+}
+
+static uint64_t peak_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static json_t *describe_result(const mote_train_result *r)
+{
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:I s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
+                         number_or_null(r->bits), "perplexity", number_or_null(r->perplexity), "seconds", r->seconds,
+                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes", (json_int_t)peak_bytes(),
+                         "energy", "status", "unavailable", "joules", "source", "energy was not metered")
+             : json_null();
+}
+
+/* The last part of the folder's path. */
+static const char *name_of(const char *folder)
+{
+    const char *slash = strrchr(folder, '/');
+    return slash && slash[1] ? slash + 1 : folder;
+}
+
+mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
+{
+    char path[MOTE_PATH_BYTES], started[32];
+    time_t now = time(NULL);
+    struct tm date;
+    mote_status status = path_of(t, "run.json", path);
+    if (status != MOTE_OK || !gmtime_r(&now, &date)) {
+        return status;
+    }
+    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &date);
+    json_t *model = mote_model_to_json(&t->config);
+    json_object_set_new(model, "type", json_string(mote_model_family_of(&t->config)->type));
+    json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
+    json_t *root = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
+                             name_of(t->options.output), "status", state, "written", started, "model", model, "policy",
+                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t, true),
+                             "machine", describe_machine(t), "seed", (json_int_t)t->options.seed, "plan",
+                             describe_plan(t), "results", describe_result(result));
+    size_t length;
+    char *text = mote_json_text(t->context, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9), &length);
+    mote_output output;
+    status = text ? mote_output_create(t->context, path, &output) : MOTE_ERROR_MEMORY;
+    if (status == MOTE_OK) {
+        status = mote_output_write(&output, text, length);
+        if (status == MOTE_OK) {
+            status = mote_output_finish(&output);
+        } else {
+            mote_output_discard(&output);
+        }
+    }
+    mote_release(t->context, text);
+    return status;
+}
+
+/* ---- metrics.jsonl ---- */
+
+mote_status mote_folder_append(const mote_trainer *t, json_t *object)
+{
+    char path[MOTE_PATH_BYTES];
+    size_t length;
+    char *text = mote_json_text(t->context, object, JSON_COMPACT | JSON_REAL_PRECISION(9), &length);
+    mote_status status = text ? path_of(t, "metrics.jsonl", path) : MOTE_ERROR_MEMORY;
+    if (status == MOTE_OK) {
+        FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) == MOTE_FAULT_NONE ? fopen(path, "a") : NULL;
+        bool written = file && fwrite(text, 1, length, file) == length && fputc('\n', file) != EOF;
+        written = file && fclose(file) == 0 && written;
+        status = written ? MOTE_OK : system_error(t, path, "append to it");
+    }
+    mote_release(t->context, text);
+    return status;
+}
+
+mote_status mote_folder_cut_metrics(const mote_trainer *t, size_t step)
+{
+    char path[MOTE_PATH_BYTES], line[4096];
+    mote_output output;
+    mote_status status = path_of(t, "metrics.jsonl", path);
+    FILE *file = status == MOTE_OK ? fopen(path, "r") : NULL;
+    if (!file) {
+        return status; /* nothing was written yet */
+    }
+    status = mote_output_create(t->context, path, &output);
+    while (status == MOTE_OK && fgets(line, sizeof line, file)) {
+        json_t *object = json_loads(line, 0, NULL); /* a line that a kill cut short is none */
+        const json_t *at = json_object_get(object, "step");
+        if (json_is_integer(at) && (size_t)json_integer_value(at) <= step) {
+            status = mote_output_write(&output, line, strlen(line));
+        }
+        json_decref(object);
+    }
+    fclose(file);
+    if (status == MOTE_OK) {
+        return mote_output_finish(&output);
+    }
+    mote_output_discard(&output);
+    return status;
+}
