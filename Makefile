@@ -15,18 +15,19 @@ $(BUILD)/.configured: VERSION CMakePresets.json CMakeLists.txt tests/CMakeLists.
 	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
 	@touch $@
 
+# A language model of simulated genes, whose entropy rate is known, trained with the same recipe in three policies.
+GENES = $(BUILD)/run/genes
 run: all
 	$(BUILD)/mote info
 	@echo
-	mkdir -p $(BUILD)/run
-	$(BUILD)/examples/lorenz96 $(BUILD)/run/lorenz96.npy
+	rm -rf $(GENES) && mkdir -p $(GENES)
+	$(BUILD)/mote train --policy fp32 -o $(GENES)/fp32
 	@echo
-	$(BUILD)/mote cast $(BUILD)/run/lorenz96.npy --format all
+	$(BUILD)/mote train --policy mxfp6 -o $(GENES)/mxfp6
 	@echo
-	$(BUILD)/mote cast $(BUILD)/run/lorenz96.npy $(BUILD)/run/lorenz96-mxfp4.safetensors --format mxfp4
-	$(BUILD)/mote inspect $(BUILD)/run/lorenz96-mxfp4.safetensors
+	$(BUILD)/mote train --policy mxfp4-w_mxfp6-ag -o $(GENES)/mxfp4-w_mxfp6-ag
 	@echo
-	$(BUILD)/examples/matmul
+	$(BUILD)/mote report $(GENES)/fp32 $(GENES)/mxfp6 $(GENES)/mxfp4-w_mxfp6-ag -o $(BUILD)/run/report.html
 
 $(VENV)/.ready: tests/python/requirements.txt
 	tools/setup.sh test

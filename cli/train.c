@@ -94,11 +94,24 @@ static void print_result(const mote_train_result *r)
     printf("wrote %s/: config.json, model.safetensors, run.json, metrics.jsonl, report.html\n", r->folder);
 }
 
+/* The command line as it would be typed again. */
+static void join_command(int argc, char **argv, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < argc && used + 1 < size; i++) { /* argv[0] is "mote train" */
+        bool quoted = i > 0 && strpbrk(argv[i], " \t\"$&;|<>(){}*?") != NULL;
+        int length =
+            snprintf(text + used, size - used, "%s%s%s%s", i ? " " : "", quoted ? "'" : "", argv[i], quoted ? "'" : "");
+        used += length > 0 ? (size_t)length : 0;
+    }
+}
+
 int cli_train(int argc, char **argv)
 {
     cli_training t;
-    char folder[512], report[600];
+    char folder[512], report[600], command[4096];
     mote_train_result result = {0};
+    join_command(argc, argv, command, sizeof command);
     if (!cli_training_parse("train", argc, argv, &t)) {
         return CLI_USAGE;
     }
@@ -106,6 +119,7 @@ int cli_train(int argc, char **argv)
         name_folder(&t.options, folder, sizeof folder);
         t.options.output = folder;
     }
+    t.options.command = command;
     mote_context *context = cli_context((int)t.threads, NULL);
     if (!context) {
         cli_training_release(&t);

@@ -22,7 +22,8 @@ typedef struct cli_training {
     "  --split HOW          record, block or auto (by record from 20 records on)\n"                                    \
     "  --one-strand         do not train on reverse complements\n"                                                     \
     "model:\n"                                                                                                         \
-    "  --model NAME|FILE    gpt-tiny gpt-small gpt-medium llama-tiny llama-small esm-tiny esm-small, or a JSON file\n" \
+    "  --model NAME|FILE    gpt-tiny gpt-small gpt-medium llama-mini llama-tiny llama-small esm-tiny esm-small, or a " \
+    "JSON file\n"                                                                                                      \
     "  --layers N --width N --heads N --context N\n"                                                                   \
     "  --dropout P\n"                                                                                                  \
     "  --policy NAME|FILE   number formats: fp32 bf16 fp16 mxint8 mxfp8 mxfp6 mxfp6_e2m3 mxfp4-w_mxfp6-ag mxfp4 "      \

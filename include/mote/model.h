@@ -31,8 +31,8 @@ typedef struct mote_model_config {
 
 /* Fills config from a preset, or from JSON: {"model": "gpt-small", "layers": 8, "norm": "rms", ...} with the names of
  * the fields above as keys, or a model folder's config.json. Presets: gpt-tiny, gpt-small, gpt-medium (GPT-2's
- * architecture), llama-tiny, llama-small (RMS norm, SwiGLU, rotary positions, untied), esm-tiny, esm-small (ESM-2's).
- * Errors: MOTE_ERROR_ARGUMENT, naming the key. */
+ * architecture), llama-mini, llama-tiny, llama-small (RMS norm, SwiGLU, rotary positions, untied), esm-tiny, esm-small
+ * (ESM-2's). Errors: MOTE_ERROR_ARGUMENT, naming the key. */
 MOTE_API mote_status mote_model_parse(mote_context *context, const char *name_or_json, mote_model_config *config);
 
 /* Name of preset index; NULL from the end on. */

@@ -18,16 +18,16 @@ typedef struct mote_train_options {
     const char *const *data; /* FASTA files, plain or compressed; none: simulated genes, see docs/training.md */
     size_t data_count;
     const char *vocabulary; /* byte, kmer:K, codon, protein; NULL: by the data */
-    const char *model;      /* a preset or JSON, see mote_model_parse; NULL: gpt-small (gpt-tiny for simulated genes) */
+    const char *model; /* a preset or JSON, see mote_model_parse; NULL: llama-small (llama-mini for simulated genes) */
     size_t layers, width, heads, context; /* 0: the model's */
     const char *policy;                   /* a name or JSON, see mote_policy_set; NULL: mxfp6_e2m3 */
     const char *output;                   /* the run folder; NULL: none is written */
-    size_t steps;                         /* default 1000 */
-    size_t batch;                         /* sequences a step; default 8 */
+    size_t steps;                         /* default 1000 (simulated genes: 1400) */
+    size_t batch;                         /* sequences a step; default 8 (4) */
     size_t accumulation;   /* parts of a step that are run one after the other; batch is that of each; default 1 */
     const char *optimizer; /* adamw (default), adamw8 (states in 8-bit blocks), sgd */
     const char *schedule;  /* cosine (default), linear, constant */
-    double learning_rate;  /* default 2e-3 * sqrt(128 / width); sgd: ten times that */
+    double learning_rate;  /* default 1.5e-3 * sqrt(128 / width); sgd: ten times that */
     double minimum_rate;   /* fraction of it at the end of the schedule; default 0.1; negative: 0 */
     size_t warmup;         /* steps; default steps / 20 */
     double beta1, beta2;   /* adamw; sgd: beta1 is the momentum; defaults 0.9, 0.95 */
@@ -46,6 +46,7 @@ typedef struct mote_train_options {
     size_t log_every;          /* steps; default steps / 200 */
     uint64_t seed;             /* of everything random */
     uint64_t memory_limit;     /* bytes of plans and optimizer together; 0: none */
+    const char *command;       /* how the run was asked for, kept in run.json; NULL: not known */
     int resume;                /* not 0: go on from output's last checkpoint; options must be the run's own */
 } mote_train_options;
 

@@ -5,28 +5,30 @@
 #include <stddef.h>
 #include <string.h>
 
-#define COMMON .vocabulary = 0, .context = 512, .epsilon = 1e-5, .rotary_base = 10000
+#define COMMON .epsilon = 1e-5, .rotary_base = 10000
 #define GPT(preset, l, w, h)                                                                                           \
     {                                                                                                                  \
-        .name = preset, .layers = l, .width = w, .heads = h, .key_heads = h, .hidden = 4 * (w), .tied = 1, COMMON      \
+        .name = preset, .layers = l, .width = w, .heads = h, .key_heads = h, .hidden = 4 * (w), .tied = 1,             \
+        .context = 512, COMMON                                                                                         \
     }
-#define LLAMA(preset, l, w, h, k, m)                                                                                   \
+#define LLAMA(preset, l, w, h, k, m, c)                                                                                \
     {                                                                                                                  \
         .name = preset, .layers = l, .width = w, .heads = h, .key_heads = k, .hidden = m, .norm = MOTE_NORM_RMS,       \
-        .activation = MOTE_SWIGLU, .positions = MOTE_POSITIONS_ROTARY, COMMON                                          \
+        .activation = MOTE_SWIGLU, .positions = MOTE_POSITIONS_ROTARY, .context = c, COMMON                            \
     }
 #define ESM(preset, l, w, h)                                                                                           \
     {                                                                                                                  \
         .name = preset, .masked = 1, .layers = l, .width = w, .heads = h, .key_heads = h, .hidden = 4 * (w),           \
-        .tied = 1, .activation = MOTE_GELU, .positions = MOTE_POSITIONS_ROTARY, COMMON                                 \
+        .tied = 1, .activation = MOTE_GELU, .positions = MOTE_POSITIONS_ROTARY, .context = 512, COMMON                 \
     }
 
 static const mote_model_config presets[] = {
     GPT("gpt-tiny", 4, 128, 4),
     GPT("gpt-small", 6, 256, 8),
     GPT("gpt-medium", 6, 512, 8),
-    LLAMA("llama-tiny", 4, 128, 4, 2, 344),
-    LLAMA("llama-small", 6, 256, 8, 4, 688),
+    LLAMA("llama-mini", 3, 128, 4, 2, 344, 256),
+    LLAMA("llama-tiny", 4, 128, 4, 2, 344, 512),
+    LLAMA("llama-small", 6, 256, 8, 4, 688, 512),
     ESM("esm-tiny", 4, 128, 4),
     ESM("esm-small", 6, 320, 20),
 };
@@ -43,10 +45,11 @@ static mote_status find_preset(mote_context *context, const char *name, mote_mod
             return MOTE_OK;
         }
     }
-    return mote_fail(context, MOTE_ERROR_ARGUMENT,
-                     "model: unknown name '%s'; known: gpt-tiny gpt-small gpt-medium llama-tiny llama-small esm-tiny "
-                     "esm-small, or JSON beginning with '{'",
-                     name);
+    return mote_fail(
+        context, MOTE_ERROR_ARGUMENT,
+        "model: unknown name '%s'; known: gpt-tiny gpt-small gpt-medium llama-mini llama-tiny llama-small esm-tiny "
+        "esm-small, or JSON beginning with '{'",
+        name);
 }
 
 /* ---- fields ---- */

@@ -171,6 +171,9 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
                              describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t, true),
                              "machine", describe_machine(t), "seed", (json_int_t)t->options.seed, "plan",
                              describe_plan(t), "results", describe_result(result));
+    if (t->options.command) {
+        json_object_set_new(root, "command", json_string(t->options.command));
+    }
     size_t length;
     char *text = mote_json_text(t->context, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9), &length);
     mote_output output;

@@ -14,7 +14,8 @@ static mote_status resolve_model(mote_trainer *t)
 {
     mote_train_options *o = &t->options;
     mote_model_config *c = &t->config;
-    mote_status status = mote_model_parse(t->context, text_or(o->model, o->data_count ? "gpt-small" : "gpt-tiny"), c);
+    mote_status status =
+        mote_model_parse(t->context, text_or(o->model, o->data_count ? "llama-small" : "llama-mini"), c);
     if (status != MOTE_OK) {
         return status;
     }
@@ -66,11 +67,13 @@ mote_status mote_train_resolve(mote_trainer *t)
     o->optimizer = text_or(o->optimizer, "adamw");
     o->schedule = text_or(o->schedule, "cosine");
     o->split = text_or(o->split, "auto");
-    o->steps = size_or(o->steps, 1000);
-    o->batch = size_or(o->batch, 8);
+    bool genes = o->data_count == 0; /* a small model learns them in little data: many small steps */
+    o->steps = size_or(o->steps, genes ? 1400 : 1000);
+    o->batch = size_or(o->batch, genes ? 4 : 8);
     o->accumulation = size_or(o->accumulation, 1);
     bool sgd = strcmp(o->optimizer, "sgd") == 0;
-    double rate = 2e-3 * sqrt(128 / (double)(t->config.width ? t->config.width : 1)) * (sgd ? 10 : 1);
+    double rate = 1.5e-3 * sqrt(128 / (double)(t->config.width ? t->config.width : 1));
+    rate *= sgd ? 10 : 1;
     o->learning_rate = o->learning_rate == 0 ? rate : o->learning_rate;
     o->minimum_rate = number_or(o->minimum_rate, 0.1);
     o->warmup = size_or(o->warmup, o->steps / 20);
