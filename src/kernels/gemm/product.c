@@ -3,15 +3,13 @@
  * columns it works on, two panels at a time, and keeps them in its cache while the rows pass. */
 #include "kernels/gemm/product.h"
 
-#include <math.h>
-
 #include "base/parallel.h"
+#include "kernels/gemm/expand.h"
 
 enum {
     STRETCH_COLUMNS = 2048,
     FEW_ROWS = MOTE_GEMM_ROWS, /* one tile */
-    FEW_CHUNK = 256,           /* of the reduction dimension */
-    ROW_PADDING = 64           /* between expanded rows, so that they do not share cache sets */
+    FEW_CHUNK = 256            /* of the reduction dimension */
 };
 
 void mote_gemm_run(const mote_gemm_worker *worker, size_t count, mote_task *task, void *argument)
@@ -54,11 +52,6 @@ mote_gemm_kind mote_gemm_choose(mote_cpu_level level, mote_format a, mote_format
     return level >= MOTE_CPU_AVX512BF16 && !plain_a && !plain_b ? MOTE_GEMM_BF16 : MOTE_GEMM_FLOAT;
 }
 
-/* A range of scale bytes. */
-typedef struct range {
-    int lowest, highest;
-} range;
-
 /* What is worked on: one segment, a stretch of columns, a stretch of rows. */
 typedef struct job {
     const mote_gemm_product *product;
@@ -69,19 +62,11 @@ typedef struct job {
     size_t segment;              /* within columns */
     size_t begin, count, blocks; /* of the reduction dimension; blocks of 32 */
     size_t row, rows;
-    uint8_t *values; /* expanded rows */
-    size_t row_bytes;
-    int32_t *scales, *corrections;
-    uint8_t *ranges;  /* of each row: smallest and largest scale byte */
-    range rows_range; /* of all rows here */
+    mote_gemm_row_area area;    /* of the expanded rows */
+    mote_gemm_range rows_range; /* of all rows here */
     mote_gemm_scale scale;
     size_t group, row_tasks;
 } job;
-
-/* Scale blocks in 32 values. */
-static size_t scale_parts(mote_gemm_kind kind) { return mote_gemm_is_nv(kind) ? 2 : 1; }
-
-static size_t row_bytes(mote_gemm_kind kind, size_t blocks) { return blocks * mote_gemm_steps(kind) * 4 + ROW_PADDING; }
 
 /* Rows expanded together: about the second cache, so that most of a panel pair's pass finds them there while the
  * columns, which each stretch expands again, still serve many rows. */
@@ -99,7 +84,7 @@ static size_t stretch_blocks(const mote_gemm_product *p)
 static size_t row_workspace(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *p)
 {
     size_t blocks = stretch_blocks(p);
-    size_t each = row_bytes(kind, blocks) + 2 * blocks * scale_parts(kind) * sizeof(int32_t) + 2;
+    size_t each = mote_gemm_row_bytes(kind, blocks) + 2 * blocks * mote_gemm_parts(kind) * sizeof(int32_t) + 2;
     return (stretch_rows(context, kind, p) * each + 63) / 64 * 64;
 }
 
@@ -116,15 +101,6 @@ size_t mote_gemm_workspace(const mote_context *context, mote_gemm_kind kind, con
 
 /* ---- rows ---- */
 
-/* What stands for the scales of a side without blocks: one. */
-static void unit_scales(mote_gemm_kind kind, int bias, size_t count, int32_t *scales)
-{
-    int field = mote_gemm_is_nv(kind) ? MOTE_FP32_BIAS : bias;
-    for (size_t i = 0; i < count; i++) {
-        scales[i] = field << MOTE_FP32_MANTISSA_BITS;
-    }
-}
-
 /* FP32 rows that tiles can read where they lie. */
 static bool rows_in_place(const job *j)
 {
@@ -133,79 +109,14 @@ static bool rows_in_place(const job *j)
            j->count % MOTE_MX_BLOCK == 0;
 }
 
-/* Scales of a row as the tile takes them, and their range. */
-static void expand_scales(const job *j, const mote_gemm_lines *lines, size_t line, size_t row)
-{
-    size_t blocks = j->blocks * scale_parts(j->kind);
-    int32_t *scales = j->scales + row * blocks;
-    uint8_t lowest = MOTE_FP32_BIAS, highest = MOTE_FP32_BIAS;
-    if (!lines->scales) {
-        unit_scales(j->kind, MOTE_GEMM_ROW_BIAS, blocks, scales);
-    } else {
-        const uint8_t *bytes = lines->scales + line * lines->scale_stride;
-        int fraction = mote_gemm_fraction(j->kind, j->product->a.element);
-        j->kernels->gemm_expand_scales(mote_gemm_is_nv(j->kind), -MOTE_GEMM_COLUMN_BIAS - fraction, blocks, bytes,
-                                       scales);
-        lowest = highest = bytes[0];
-        for (size_t b = 1; b < blocks; b++) {
-            lowest = bytes[b] < lowest ? bytes[b] : lowest;
-            highest = bytes[b] > highest ? bytes[b] : highest;
-        }
-    }
-    j->ranges[2 * row] = lowest;
-    j->ranges[2 * row + 1] = highest;
-}
-
-/* Blocks of zeros have the smallest scale there is; they get the row's largest instead, for 0 times it is still 0. */
-static void lift_zeros(const job *j, const mote_gemm_lines *lines, size_t line, size_t row)
-{
-    const mote_element *element = j->product->a.element;
-    const uint8_t *bytes = lines->scales + line * lines->scale_stride;
-    uint8_t *found = j->ranges + 2 * row, lowest = MOTE_E8M0_NAN;
-    int32_t *scales = j->scales + row * j->blocks;
-    int lift = found[1] < MOTE_E8M0_NAN && found[1] > 0 ? found[1] : MOTE_FP32_BIAS;
-    int field = lift - MOTE_GEMM_COLUMN_BIAS - mote_gemm_fraction(j->kind, element);
-    for (size_t b = 0; b < j->blocks; b++) {
-        if (bytes[b] == 0 && mote_gemm_block_is_zero(element, lines->elements + line * lines->stride +
-                                                                  b * (size_t)element->bits * MOTE_MX_BLOCK / 8)) {
-            scales[b] = field * MOTE_FP32_IMPLIED_ONE;
-            lowest = lift < lowest ? (uint8_t)lift : lowest;
-        } else {
-            lowest = bytes[b] < lowest ? bytes[b] : lowest;
-        }
-    }
-    found[0] = lowest;
-    found[1] = found[1] > lift ? found[1] : (uint8_t)lift;
-}
-
 static void expand_rows_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
     mote_gemm_scratch *s = scratch;
     const mote_gemm_source *source = &j->product->a;
-    size_t row = index * j->group, rows = mote_size_min(j->group, j->rows - row), padded = j->blocks * MOTE_MX_BLOCK;
-    size_t parts = scale_parts(j->kind);
+    size_t row = index * j->group, rows = mote_size_min(j->group, j->rows - row);
     mote_gemm_lines lines = mote_gemm_lines_get(j->kernels, source, j->row + row, rows, j->begin, j->count, &s->line);
-    for (size_t l = 0; l < rows; l++) {
-        const uint8_t *line = lines.elements + l * lines.stride;
-        uint8_t *to = j->values + (row + l) * j->row_bytes;
-        if (rows_in_place(j)) {
-            /* nothing to do */
-        } else if (!source->element) {
-            memcpy(to, line, padded * sizeof(float));
-        } else if (source->element->bits == 16) {
-            j->kernels->widen(source->format, padded, (const uint16_t *)(const void *)line, (float *)(void *)to);
-        } else {
-            j->kernels->gemm_expand_row(j->kind, source->element, padded, line, to,
-                                        j->corrections + (row + l) * j->blocks * parts);
-        }
-        if (j->kind != MOTE_GEMM_PLAIN) {
-            expand_scales(j, &lines, l, row + l);
-        }
-        if (lines.scales && !mote_gemm_is_nv(j->kind) && j->ranges[2 * (row + l)] == 0) {
-            lift_zeros(j, &lines, l, row + l);
-        }
-    }
+    mote_gemm_expand_rows(j->kernels, j->kind, source, &lines, rows, rows_in_place(j), &j->area, row);
 }
 
 /* ---- tiles ---- */
@@ -214,75 +125,15 @@ static void expand_rows_task(void *argument, size_t index, void *scratch)
 static mote_gemm_columns expand_columns(const job *j, size_t panel, int panels, size_t first, size_t blocks,
                                         mote_gemm_scratch *s)
 {
-    const mote_gemm_packed *p = j->columns;
-    size_t parts = scale_parts(j->kind), bytes = blocks * mote_gemm_steps(j->kind) * MOTE_GEMM_LINE;
-    mote_gemm_columns out = {s->panels, bytes, s->scales, blocks * parts * MOTE_GEMM_PANEL};
-    for (int i = 0; i < panels; i++) {
-        size_t before = mote_gemm_blocks_before(p, panel + (size_t)i, j->segment) + first;
-        const uint8_t *codes = p->codes + before * p->block_codes, *scales = p->scales + before * p->block_scales;
-        int32_t *to = s->scales + (size_t)i * out.scale_stride;
-        if (!p->element) { /* FP32 is what the tile takes */
-            out.values = i ? out.values : codes;
-            out.stride = j->blocks * p->block_codes;
-        } else {
-            j->kernels->gemm_expand_panel(j->kind, p->element, blocks * MOTE_MX_BLOCK, codes,
-                                          s->panels + (size_t)i * bytes);
-        }
-        if (!mote_format_is_block(p->format)) {
-            unit_scales(j->kind, MOTE_GEMM_COLUMN_BIAS, j->kind == MOTE_GEMM_PLAIN ? 0 : out.scale_stride, to);
-        } else {
-            int fraction = mote_gemm_fraction(j->kind, p->element);
-            j->kernels->gemm_expand_scales(mote_gemm_is_nv(j->kind), -fraction - MOTE_GEMM_ROW_BIAS, out.scale_stride,
-                                           scales, to);
-        }
-    }
-    return out;
+    return mote_gemm_expand_columns(j->kernels, j->kind, j->columns, j->segment, panel, (size_t)panels, first, blocks,
+                                    s->panels, s->scales);
 }
 
-static range widen_range(range r, const uint8_t *bytes)
+static bool needs_care(const job *j, mote_gemm_range rows, mote_gemm_range columns)
 {
-    return (range){bytes[0] < r.lowest ? bytes[0] : r.lowest, bytes[1] > r.highest ? bytes[1] : r.highest};
+    int bias = mote_gemm_bias(j->kind, j->product->a.format, j->columns->format);
+    return mote_gemm_needs_care(bias, rows, columns);
 }
-
-static range range_of_rows(const job *j, size_t row, size_t rows)
-{
-    range r = {MOTE_E8M0_NAN, 0};
-    for (size_t i = 0; i < rows; i++) {
-        r = widen_range(r, j->ranges + 2 * (row + i));
-    }
-    return r;
-}
-
-static range range_of_panels(const job *j, size_t panel, int panels)
-{
-    const mote_gemm_packed *p = j->columns;
-    range r = {MOTE_E8M0_NAN, 0};
-    if (!mote_format_is_block(p->format)) {
-        return (range){MOTE_FP32_BIAS, MOTE_FP32_BIAS};
-    }
-    for (int i = 0; i < panels; i++) {
-        r = widen_range(r, p->ranges + 2 * (j->segment * p->panels + panel + (size_t)i));
-    }
-    return r;
-}
-
-/* True if exponents of these rows and columns could leave FP32's normal range, or one is a NaN. */
-static bool needs_care(const job *j, range rows, range columns)
-{
-    int fraction = 0;
-    if (mote_format_is_block(j->product->a.format)) {
-        fraction += mote_gemm_fraction(j->kind, j->product->a.element);
-    }
-    if (mote_format_is_block(j->columns->format)) {
-        fraction += mote_gemm_fraction(j->kind, j->columns->element);
-    }
-    int bias = MOTE_FP32_BIAS + fraction;
-    return rows.highest == MOTE_E8M0_NAN || columns.highest == MOTE_E8M0_NAN ||
-           rows.lowest + columns.lowest - bias < 1 || rows.highest + columns.highest - bias > MOTE_E8M0_LARGEST;
-}
-
-/* Kinds whose scales are powers of two. */
-static bool has_powers(const job *j) { return j->kind != MOTE_GEMM_PLAIN && !mote_gemm_is_nv(j->kind); }
 
 static void finish(const job *j, size_t row, int rows, size_t panel, const float *sums)
 {
@@ -297,9 +148,10 @@ static void finish(const job *j, size_t row, int rows, size_t panel, const float
 /* Expanded rows from row on, from block first on. */
 static mote_gemm_rows rows_at(const job *j, size_t row, size_t first)
 {
-    size_t parts = scale_parts(j->kind), scale_stride = j->blocks * parts, at = row * scale_stride + first * parts;
-    mote_gemm_rows a = {j->values + row * j->row_bytes + first * mote_gemm_steps(j->kind) * 4, j->row_bytes,
-                        j->scales + at, j->corrections + at, scale_stride};
+    const mote_gemm_row_area *area = &j->area;
+    size_t parts = mote_gemm_parts(j->kind), scale_stride = j->blocks * parts, at = row * scale_stride + first * parts;
+    mote_gemm_rows a = {area->values + row * area->stride + first * mote_gemm_steps(j->kind) * 4, area->stride,
+                        area->scales + at, area->corrections + at, scale_stride};
     if (rows_in_place(j)) {
         const mote_gemm_source *source = &j->product->a;
         a.values = (const uint8_t *)(source->values + (ptrdiff_t)(j->row + row) * source->line_stride + j->begin +
@@ -313,7 +165,7 @@ static void multiply_tile(const job *j, bool careful, size_t row, int rows, int 
                           const mote_gemm_columns *columns, float *sums)
 {
     mote_gemm_rows a = rows_at(j, row, first);
-    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * scale_parts(j->kind), &a, columns, sums);
+    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * mote_gemm_parts(j->kind), &a, columns, sums);
 }
 
 /* Few rows against packed panels, expanded in registers. */
@@ -374,8 +226,12 @@ static void tiles_task(void *argument, size_t index, void *scratch)
     int panels = (int)mote_size_min(2, mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL) - panel);
     size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
     size_t begin = tiles * part / j->row_tasks, end = tiles * (part + 1) / j->row_tasks;
-    range columns_range = has_powers(j) ? range_of_panels(j, panel, panels) : (range){0, 0};
-    bool watch = has_powers(j) && needs_care(j, j->rows_range, columns_range);
+    bool powers = mote_gemm_has_powers(j->kind);
+    mote_gemm_range columns_range = {0, 0};
+    if (powers) {
+        columns_range = mote_gemm_range_of_panels(j->columns, j->segment, panel, (size_t)panels);
+    }
+    bool watch = powers && needs_care(j, j->rows_range, columns_range);
     if (j->rows <= FEW_ROWS) {
         memset(s->sums, 0, sizeof s->sums);
         if (!watch && mote_format_is_block(j->columns->format) && j->kind != MOTE_GEMM_FLOAT_NV) {
@@ -390,7 +246,8 @@ static void tiles_task(void *argument, size_t index, void *scratch)
     for (size_t t = begin; t < end; t++) { /* tiles of equal height, or one less */
         size_t row = j->rows * t / tiles;
         int rows = (int)(j->rows * (t + 1) / tiles - row);
-        bool careful = watch && needs_care(j, range_of_rows(j, row, (size_t)rows), columns_range);
+        bool careful =
+            watch && needs_care(j, mote_gemm_range_of_rows(j->area.ranges, row, (size_t)rows), columns_range);
         memset(s->sums, 0, sizeof s->sums);
         fetch_ahead(j, panel, t - begin, end - begin);
         fetch_result(j, row, rows, panel);
@@ -412,37 +269,25 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
         mote_gemm_run(worker, mote_size_divide_up(j->rows, j->group), expand_rows_task, j);
     }
-    j->rows_range = has_powers(j) ? range_of_rows(j, 0, j->rows) : (range){0, 0};
+    if (mote_gemm_has_powers(j->kind)) {
+        j->rows_range = mote_gemm_range_of_rows(j->area.ranges, 0, j->rows);
+    }
     j->row_tasks = mote_size_min(mote_size_divide_up(wanted, pairs), j->rows <= FEW_ROWS ? 1 : tiles);
     mote_gemm_run(worker, pairs * j->row_tasks, tiles_task, j);
-}
-
-/* The tensor scales' product, which need not fit FP32. nvfp4's integers are twice their elements, a factor that the
- * powers of two of the other formats carry in their exponents. */
-static mote_gemm_scale tensor_scale(const job *j)
-{
-    int power_a, power_b;
-    if (!mote_gemm_is_nv(j->kind)) {
-        return (mote_gemm_scale){1, 1, 1};
-    }
-    float fraction = frexpf(j->product->a.tensor_scale, &power_a) * frexpf(j->columns->tensor_scale, &power_b);
-    bool finite = isfinite(fraction); /* a file's may be anything; frexpf leaves the powers of others undefined */
-    int power = finite ? power_a + power_b - (j->kind == MOTE_GEMM_INT8_NV ? 2 : 0) : 0;
-    power = power < MOTE_GEMM_POWER_LOWEST ? MOTE_GEMM_POWER_LOWEST : power;
-    power = power > MOTE_E8M0_LARGEST ? MOTE_E8M0_LARGEST : power; /* whose halves are the largest powers of FP32 */
-    return (mote_gemm_scale){fraction, ldexpf(1, power / 2), ldexpf(1, power - power / 2)};
 }
 
 static void multiply_rows(const mote_gemm_worker *worker, job *j)
 {
     const mote_gemm_product *p = j->product;
-    size_t stretch = stretch_rows(worker->context, j->kind, p), parts = scale_parts(j->kind);
-    j->values = worker->workspace;
-    j->row_bytes = row_bytes(j->kind, j->blocks);
-    j->scales = (int32_t *)(void *)(worker->workspace + stretch * j->row_bytes);
-    j->corrections = j->scales + stretch * j->blocks * parts;
-    j->ranges = (uint8_t *)(j->corrections + stretch * j->blocks * parts);
-    j->scale = tensor_scale(j);
+    size_t stretch = stretch_rows(worker->context, j->kind, p), parts = mote_gemm_parts(j->kind);
+    mote_gemm_row_area *area = &j->area;
+    area->blocks = j->blocks;
+    area->values = worker->workspace;
+    area->stride = mote_gemm_row_bytes(j->kind, j->blocks);
+    area->scales = (int32_t *)(void *)(worker->workspace + stretch * area->stride);
+    area->corrections = area->scales + stretch * j->blocks * parts;
+    area->ranges = (uint8_t *)(area->corrections + stretch * j->blocks * parts);
+    j->scale = mote_gemm_scale_of(j->kind, p->a.tensor_scale, j->columns->tensor_scale);
     for (j->row = 0; j->row < p->a.lines; j->row += stretch) {
         j->rows = mote_size_min(stretch, p->a.lines - j->row);
         multiply_stretch(worker, j);
