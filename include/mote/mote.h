@@ -6,6 +6,9 @@
  *   mote/quantize.h   FP32 arrays to tensors and back
  *   mote/file.h       npy, npz, safetensors, GGUF
  *   mote/cast.h       whole files
+ *   mote/matmul.h     products of matrices
+ *   mote/linear.h     linear layers, convolutions, policies
+ *   mote/attention.h  attention
  *   mote/machine.h    what this machine is and can measure
  *
  * A first program (examples/quantize.c):
@@ -23,6 +26,7 @@
 #ifndef MOTE_MOTE_H
 #define MOTE_MOTE_H
 
+#include "mote/attention.h"
 #include "mote/cast.h"
 #include "mote/context.h"
 #include "mote/file.h"

@@ -3,6 +3,7 @@
 #define MOTE_KERNELS_KERNELS_H
 
 #include "base/context.h"
+#include "kernels/attention/kernel.h"
 #include "kernels/convert/convert.h"
 #include "kernels/gemm/kernel.h"
 #include "kernels/quantize/kernel.h"
@@ -29,6 +30,11 @@ typedef struct mote_kernels {
     mote_gemm_expand_scales_fn *gemm_expand_scales;
     mote_gemm_few_fn *gemm_few;
     mote_gemm_finish_fn *gemm_finish;
+    mote_attention_softmax_fn *attention_softmax;
+    mote_attention_gradient_fn *attention_gradient;
+    mote_attention_dot_fn *attention_dot;
+    mote_attention_finish_fn *attention_finish;
+    mote_attention_turn_fn *attention_turn;
 } mote_kernels;
 
 /* Fills the table with the best kernels of this level and below. */

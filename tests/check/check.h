@@ -54,5 +54,8 @@ check_function check_gemm_tile, time_gemm_tile, check_gemm_expand_row, time_gemm
 check_function check_gemm_pack_panel, time_gemm_pack_panel, check_gemm_expand_panel, time_gemm_expand_panel;
 check_function check_gemm_expand_scales, time_gemm_expand_scales, check_gemm_finish, time_gemm_finish;
 check_function check_gemm_few, time_gemm_few;
+check_function check_attention_softmax, time_attention_softmax, check_attention_gradient, time_attention_gradient;
+check_function check_attention_dot, time_attention_dot, check_attention_finish, time_attention_finish;
+check_function check_attention_turn, time_attention_turn;
 
 #endif

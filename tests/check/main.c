@@ -45,6 +45,11 @@ static const struct {
     SLOT(gemm_expand_scales),
     SLOT(gemm_finish),
     SLOT(gemm_few),
+    SLOT(attention_softmax),
+    SLOT(attention_gradient),
+    SLOT(attention_dot),
+    SLOT(attention_finish),
+    SLOT(attention_turn),
 #undef SLOT
 };
 
