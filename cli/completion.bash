@@ -15,7 +15,7 @@ _mote() {
         info) options="--json" ;;
         cast) options="--format --to --axis --rounding --scale-rule --seed --include --exclude --json" ;;
         inspect) options="--json" ;;
-        bench) options="quantize --format --threads --size --runs --json" ;;
+        bench) options="quantize matmul attention --format --threads --size --runs --json" ;;
         help) options="info cast inspect bench" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word"; compgen -f -- "$word")

@@ -38,8 +38,14 @@ static const char *const names[ARRAYS] = {"q", "k", "v", "y", "dy", "dq", "dk", 
 
 static inline bool of_keys(int array) { return array == K || array == V || array == DK || array == DV; }
 
-static inline size_t positions_of(const mote_attention_shape *s, int array) { return of_keys(array) ? s->keys : s->queries; }
-static inline size_t heads_of(const mote_attention_shape *s, int array) { return of_keys(array) ? s->key_heads : s->heads; }
+static inline size_t positions_of(const mote_attention_shape *s, int array)
+{
+    return of_keys(array) ? s->keys : s->queries;
+}
+static inline size_t heads_of(const mote_attention_shape *s, int array)
+{
+    return of_keys(array) ? s->key_heads : s->heads;
+}
 
 static inline float *at(const problem *p, int array, size_t b, size_t i, size_t h)
 {
