@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char cli_bench_help[] =
-    "usage: mote bench quantize|matmul [options]\n\n"
+    "usage: mote bench quantize|matmul|attention [options]\n\n"
     "quantize  FP32 to each format and back, along the last and the first axis of a matrix, in the L2 cache and in\n"
     "          memory, beside memcpy: 'of copy' is the time that a copy which reads and writes as many bytes would "
     "take,\n"
@@ -22,6 +22,7 @@ const char cli_bench_help[] =
     "  --threads N,...  thread counts (default: 1 and all)\n"
     "  --size N         quantize: FP32 megabytes of the matrix in memory (default 512; above the last-level cache)\n"
     "                   matmul: inputs and outputs (default: 2048 and 4096; vectors from 1024 on)\n"
+    "                   attention: positions (default: 1024, 4096 and 16384)\n"
     "  --runs N         (default 9)\n"
     "  --json           one JSON object a line\n\n"
     "examples:\n"
@@ -33,7 +34,7 @@ const char cli_bench_help[] =
 static const struct {
     const char *name;
     bench_function *run;
-} benchmarks[] = {{"quantize", bench_quantize}, {"matmul", bench_matmul}};
+} benchmarks[] = {{"quantize", bench_quantize}, {"matmul", bench_matmul}, {"attention", bench_attention}};
 
 enum { COUNT = sizeof benchmarks / sizeof benchmarks[0] };
 
@@ -122,7 +123,7 @@ int cli_bench(int argc, char **argv)
         chosen++;
     }
     if (chosen == COUNT) {
-        return cli_complain(CLI_USAGE, "bench", "what is to be measured? known: quantize, matmul");
+        return cli_complain(CLI_USAGE, "bench", "what is to be measured? known: quantize, matmul, attention");
     }
     return benchmarks[chosen].run(&a);
 }

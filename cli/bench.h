@@ -18,7 +18,7 @@ typedef struct bench_options {
 
 /* One function a benchmark, in the table of bench.c. */
 typedef int bench_function(const bench_options *options);
-bench_function bench_quantize, bench_matmul;
+bench_function bench_quantize, bench_matmul, bench_attention;
 
 /* The middle of count times, which are sorted. */
 double bench_median(double *times, int count);
@@ -44,5 +44,11 @@ const char *bench_peer_name(int peer);
 bool bench_peer_prepare(int peer, size_t m, size_t n, size_t k, const float *w);
 /* False if the library refused. */
 bool bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y);
+
+/* torch in a child process of MOTE_TORCH_PYTHON or python3, with so many threads; false if there is none. */
+bool bench_torch_open(int threads, char *version, size_t size);
+/* Seconds of one run of its causal attention over a length, 8 heads of 64, of repeat together; 0 if it failed. */
+double bench_torch_seconds(size_t length, bool backward, size_t repeat);
+void bench_torch_close(void);
 
 #endif

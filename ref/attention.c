@@ -151,37 +151,60 @@ void ref_attention_forward(const ref_attention *a)
     free(sum_errors);
 }
 
+/* The mean of dP under P: dy . y, or, where operands are quantized, of the dP that they give. */
+static double mean_change(const ref_attention *a, size_t i, const matrix *p, const matrix *dp, double *error)
+{
+    double sum = 0;
+    *error = 0;
+    for (size_t d = 0; d < a->width && !a->quantize; d++) {
+        double x = a->dy[i * a->width + d], y = a->y.values[i * a->width + d];
+        sum += x * y;
+        *error += fabs(x) * a->y.errors[i * a->width + d] + gamma_of((double)a->width / LANES + 6) * fabs(x * y) + tiny;
+    }
+    for (size_t at = i * a->keys; at < (i + 1) * a->keys && a->quantize; at++) {
+        double term = p->values[at] * dp->values[at];
+        sum += term;
+        *error += p->errors[at] * fabs(dp->values[at]) + (p->values[at] + p->errors[at]) * dp->errors[at] +
+                  gamma_of((double)a->keys / LANES + (double)a->keys / 32 + 8) * fabs(term) + tiny;
+    }
+    return sum;
+}
+
 /* P and dS with their errors. */
 static void gradients_of_scores(const ref_attention *a, matrix p, matrix ds)
 {
     matrix t = scores_of(a), dy = quantized(a, REF_BACKWARD_DY, a->queries, a->width, false, a->dy, NULL);
     matrix v = quantized(a, REF_BACKWARD_V, a->keys, a->width, false, a->v, NULL);
+    matrix dp = {make(a->queries * a->keys), make(a->queries * a->keys)};
     for (size_t i = 0; i < a->queries; i++) {
-        double delta = 0, delta_error = 0, shift = a->logsumexp.values[i] * log2_e;
-        for (size_t d = 0; d < a->width; d++) {
-            double x = a->dy[i * a->width + d], y = a->y.values[i * a->width + d];
-            delta += x * y;
-            delta_error +=
-                fabs(x) * a->y.errors[i * a->width + d] + gamma_of((double)a->width / LANES + 6) * fabs(x * y) + tiny;
-        }
+        double delta_error, shift = a->logsumexp.values[i] * log2_e;
         for (size_t j = 0; j < a->keys; j++) {
             size_t at = i * a->keys + j;
             if (!a->seen[at] || isinf(shift)) {
                 continue;
             }
-            double error, dp = product(a, (line){&dy, i * a->width, 1}, (line){&v, j * a->width, 1}, a->width, &error);
-            double x = t.values[at] - shift, change = dp - delta;
+            double x = t.values[at] - shift;
+            dp.values[at] =
+                product(a, (line){&dy, i * a->width, 1}, (line){&v, j * a->width, 1}, a->width, &dp.errors[at]);
             p.values[at] = exp2(x);
             p.errors[at] = power_error(x, t.errors[at] + a->logsumexp.errors[i] * log2_e + 2 * u * fabs(shift));
+        }
+        double delta = mean_change(a, i, &p, &dp, &delta_error);
+        for (size_t at = i * a->keys; at < (i + 1) * a->keys; at++) {
+            if (!a->seen[at] || isinf(shift)) {
+                continue;
+            }
+            double change = dp.values[at] - delta;
             ds.values[at] = p.values[at] * change * a->scale;
-            error = (p.errors[at] + 3 * u * p.values[at]) * fabs(change) +
-                    (p.values[at] + p.errors[at]) * (error + delta_error);
+            double error = (p.errors[at] + 3 * u * p.values[at]) * fabs(change) +
+                           (p.values[at] + p.errors[at]) * (dp.errors[at] + delta_error);
             ds.errors[at] = fabs(a->scale) * error * second_order + tiny;
         }
     }
     drop(t);
     drop(dy);
     drop(v);
+    drop(dp);
 }
 
 /* to [lines, width] = x y, lines of x start steps of line apart and its values step apart; y is [count, width]. */

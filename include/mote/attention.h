@@ -11,10 +11,11 @@
  *              dQ = dS K      along the keys                     backward_gradient, forward_activation
  *              dK = dS^T Q    along the queries                  update_gradient, update_activation
  *
- * with dS = scale P (dP - delta), delta_i = dy_i . y_i. Blocks along positions start at multiples of 32. With s in
- * units of log 2, the forward pass takes P relative to the smallest integer that is no less than what the row has seen
- * so far: its rescaling is exact, so a block's codes do not depend on which keys came first. The backward pass computes
- * P again from the log-sums. docs/numerics.md gives the bounds.
+ * with dS = scale P (dP - delta), delta_i = dy_i . y_i, or, where dP comes from
+ * narrow operands, the sum of p_ij dP_ij, so that a row's changes add up to zero. Blocks along positions start at
+ * multiples of 32. With s in units of log 2, the forward pass takes P relative to the smallest integer that is no less
+ * than what the row has seen so far: its rescaling is exact, so a block's codes do not depend on which keys came first.
+ * The backward pass computes P again from the log-sums. docs/numerics.md gives the bounds.
  *
  * A row's result depends on its sequence alone: it has the same bits on every instruction set, for any number of
  * threads, alone or in a batch. (nvfp4's tensor scales come from the tile of queries or keys that is worked on; that of
@@ -72,7 +73,8 @@ MOTE_API mote_status mote_attention_backward(mote_context *context, const mote_p
                                              const mote_attention_array *dk, const mote_attention_array *dv);
 
 /* Bytes of the context's workspace that a forward (backward: a backward) pass takes; the same for every policy, a few
- * megabytes a thread at most, whatever the length. 0 if the shape is refused. */
+ * megabytes a thread at most, whatever the length, and, backward, a float for each query of each head. 0 if the shape
+ * is refused. */
 MOTE_API size_t mote_attention_workspace(const mote_context *context, const mote_attention_shape *shape, int backward);
 
 #ifdef __cplusplus

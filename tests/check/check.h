@@ -73,5 +73,8 @@ check_function check_update_sgd, time_update_sgd;
 check_function check_update_average, time_update_average;
 check_function check_sum_squares, time_sum_squares;
 check_function check_update_lift_blocks, time_update_lift_blocks;
+check_function check_attention_softmax, time_attention_softmax, check_attention_gradient, time_attention_gradient;
+check_function check_attention_dot, time_attention_dot, check_attention_finish, time_attention_finish;
+check_function check_attention_turn, time_attention_turn;
 
 #endif

@@ -64,6 +64,11 @@ static const struct {
     SLOT(update_average),
     SLOT(sum_squares),
     SLOT(update_lift_blocks),
+    SLOT(attention_softmax),
+    SLOT(attention_gradient),
+    SLOT(attention_dot),
+    SLOT(attention_finish),
+    SLOT(attention_turn),
 #undef SLOT
 };
 

@@ -192,3 +192,13 @@ def test_bench_matmul(mote_program):
     assert [row["what"] for row in rows] == ["forward"] * 6 + ["vector"] * 4 + ["training"] * 2
     assert all(row["gop_per_second"] > 0 for row in rows)
     assert all(row["of_limit"] > 0 for row in rows if row["what"] == "vector")
+
+
+def test_bench_attention(mote_program):
+    """Without torch, and with a child that is no Python at all."""
+    options = ["--format", "fp32,mxint8", "--size", "100", "--runs", "1", "--threads", "1"]
+    rows = [json.loads(line) for line in mote_program("bench", "attention", *options, "--json", env={"MOTE_TORCH_PYTHON": "/none"}).stdout.splitlines()]
+    assert [(row["what"], row["format"]) for row in rows] == [(what, f) for what in ("forward", "forward+backward") for f in ("fp32", "mxint8")]
+    assert all(row["gop_per_second"] > 0 and row["ratio"] == 0 for row in rows)
+    out = mote_program("bench", "attention", *options, env={"MOTE_TORCH_PYTHON": "/bin/false"}).stdout
+    assert "no torch beside it: /bin/false has none" in out and "workspace" in out

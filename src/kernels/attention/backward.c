@@ -9,14 +9,18 @@
  * With enough heads, a task is a key head: each tile of keys meets all blocks of queries of the heads that share it,
  * once (five products). Otherwise one pass gives dK and dV, a task for each tile of keys, and another dQ, a task for
  * each block of queries (seven products, but for all threads). A pair does the same in both, and pairs add up in the
- * same order, so the bits are the same. */
+ * same order, so the bits are the same.
+ *
+ * delta is the mean of a row's dP under its P. In exact arithmetic it is dy . y, and in FP32 that is what is taken.
+ * Where dP comes from narrow operands it would not be the mean of that dP, the changes of a row would not add up to
+ * zero, and what is left over would swamp them: then a pass of its own (two products) sums P dP first. */
 #include <math.h>
 
 #include "kernels/attention/side.h"
 
 enum {
-    BLOCK_ROWS = 96,     /* of queries: a whole number of tiles and of blocks of 32 */
-    SEGMENT_BLOCKS = 16, /* blocks of queries whose sums are one chain of additions */
+    BLOCK_ROWS = 192,   /* of queries: a whole number of tiles and of blocks of 32 */
+    SEGMENT_BLOCKS = 8, /* blocks of queries whose sums are one chain of additions */
     TILE_KEYS = 192
 };
 
@@ -36,6 +40,7 @@ typedef struct backward {
     const mote_attention_job *j;
     mote_gemm_scratch *scratch;
     bool queries_wanted, keys_wanted; /* dQ; dK and dV */
+    bool measuring;                   /* only the deltas */
     size_t batch, head, key_head, query, rows, key, keys;
     mote_attention_columns k, v, k_down; /* of the tile of keys */
     mote_attention_rows q, dy;           /* of the block of queries */
@@ -46,6 +51,7 @@ typedef struct backward {
     float *scores, *dp;   /* of a tile of rows */
     float *p, *change;    /* P and dS: [row][stride] */
     float *turned_values; /* of formats without blocks: [key][turned_stride] */
+    float *ones;          /* of a row of a tile of keys */
     float *dk, *dv;       /* sums: [tile of keys][piece of the width][key][32] */
     size_t stride, turned_stride;
     bool dirty; /* there is something in the sums */
@@ -80,6 +86,7 @@ static size_t place(const mote_attention_shape *shape, uint8_t *memory, backward
     w->p = mote_attention_take(&m, padded * w->stride, sizeof(float));
     w->change = mote_attention_take(&m, padded * w->stride, sizeof(float));
     w->turned_values = mote_attention_take(&m, keys * w->turned_stride, sizeof(float));
+    w->ones = mote_attention_take(&m, w->stride, sizeof(float));
     w->dk = mote_attention_take(&m, sums, MOTE_ATTENTION_PIECE * sizeof(float));
     w->dv = mote_attention_take(&m, sums, MOTE_ATTENTION_PIECE * sizeof(float));
     return m.used;
@@ -103,6 +110,13 @@ static mote_attention_view queries_view(const backward *w, const mote_attention_
 {
     const mote_attention_shape *s = w->j->shape;
     return mote_attention_view_of(w->j, array, s->queries, s->heads, w->batch, w->head, w->query);
+}
+
+/* Of the block of queries. */
+static float *deltas_of(const backward *w)
+{
+    const mote_attention_shape *s = w->j->shape;
+    return w->j->deltas + (w->batch * s->heads + w->head) * s->queries + w->query;
 }
 
 static void fill_keys(backward *w)
@@ -131,8 +145,14 @@ static void fill_queries(backward *w)
     }
     for (size_t r = 0; r < w->rows; r++) {
         w->row[r].shift = (float)((double)logsumexp[r] * 1.4426950408889634 /* log2 e */);
-        w->row[r].delta = j->kernels->attention_dot(s->width, dy.values + (ptrdiff_t)r * dy.stride,
-                                                    y.values + (ptrdiff_t)r * y.stride);
+        if (w->measuring) {
+            w->row[r].delta = 0;
+        } else if (j->deltas) {
+            w->row[r].delta = deltas_of(w)[r];
+        } else {
+            w->row[r].delta = j->kernels->attention_dot(s->width, dy.values + (ptrdiff_t)r * dy.stride,
+                                                        y.values + (ptrdiff_t)r * y.stride);
+        }
     }
 }
 
@@ -229,8 +249,12 @@ static void tile_of_rows(backward *w, size_t row, size_t rows)
     }
     p += first * MOTE_GEMM_WIDTH;
     change += first * MOTE_GEMM_WIDTH;
-    j->kernels->attention_gradient((int)rows, end - first, relative, j->binary_scale, j->scale, w->row + row, w->scores,
-                                   w->dp, p, change, w->stride);
+    j->kernels->attention_gradient((int)rows, end - first, relative, j->binary_scale, w->measuring ? 1 : j->scale,
+                                   w->row + row, w->scores, w->dp, p, change, w->stride);
+    for (size_t r = 0; w->measuring && r < rows; r++) {
+        deltas_of(w)[row + r] +=
+            j->kernels->attention_dot((end - first) * MOTE_GEMM_WIDTH, change + r * w->stride, w->ones);
+    }
     if (w->queries_wanted) {
         tile_gradient(w, row, rows, first, end - first);
     }
@@ -438,24 +462,49 @@ static void keys_task(const mote_attention_job *j, size_t index, uint8_t *memory
     tile_of_keys(&w, in_turn(index % tiles, tiles) * tile_keys(s));
 }
 
+/* A block of queries against all tiles of keys. */
+static void block_of_queries(backward *w, size_t index)
+{
+    const mote_attention_shape *s = w->j->shape;
+    size_t blocks = mote_size_divide_up(s->queries, BLOCK_ROWS);
+    w->head = index / blocks % s->heads;
+    w->query = BLOCK_ROWS * in_turn(index % blocks, blocks);
+    w->rows = mote_size_min(BLOCK_ROWS, s->queries - w->query);
+    if (w->queries_wanted) {
+        clear_array(&w->j->dq, w->batch, w->head, w->query, w->rows, s->width);
+    }
+    fill_queries(w);
+    for (w->key = 0; w->key < s->keys; w->key += tile_keys(s)) {
+        w->keys = mote_size_min(tile_keys(s), s->keys - w->key);
+        if (see(w)) {
+            fill_keys(w);
+            pair(w);
+        }
+    }
+}
+
+/* The key head of a block of queries. */
+static size_t unit_of(const mote_attention_shape *s, size_t index)
+{
+    return index / mote_size_divide_up(s->queries, BLOCK_ROWS) / (s->heads / s->key_heads);
+}
+
 /* A block of queries: dQ. */
 static void queries_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
-    const mote_attention_shape *s = j->shape;
-    size_t blocks = mote_size_divide_up(s->queries, BLOCK_ROWS), unit = index / blocks, group = s->heads / s->key_heads;
-    backward w = begin(j, unit / group, true, false, memory, scratch);
-    w.head = unit % s->heads;
-    w.query = BLOCK_ROWS * in_turn(index % blocks, blocks);
-    w.rows = mote_size_min(BLOCK_ROWS, s->queries - w.query);
-    clear_array(&j->dq, w.batch, w.head, w.query, w.rows, s->width);
-    fill_queries(&w);
-    for (w.key = 0; w.key < s->keys; w.key += tile_keys(s)) {
-        w.keys = mote_size_min(tile_keys(s), s->keys - w.key);
-        if (see(&w)) {
-            fill_keys(&w);
-            pair(&w);
-        }
+    backward w = begin(j, unit_of(j->shape, index), true, false, memory, scratch);
+    block_of_queries(&w, index);
+}
+
+/* A block of queries: its deltas. */
+static void deltas_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
+{
+    backward w = begin(j, unit_of(j->shape, index), false, false, memory, scratch);
+    w.measuring = true;
+    for (size_t i = 0; i < w.stride; i++) {
+        w.ones[i] = 1;
     }
+    block_of_queries(&w, index);
 }
 
 void mote_attention_backward_run(const mote_attention_job *j)
@@ -466,11 +515,15 @@ void mote_attention_backward_run(const mote_attention_job *j)
     if (units == 0) {
         return;
     }
+    size_t blocks = s->batch * s->heads * mote_size_divide_up(s->queries, BLOCK_ROWS);
+    if (j->deltas && s->keys) {
+        mote_attention_run(j, blocks, deltas_task);
+    }
     double rounds = (double)mote_size_divide_up(units, threads);
     if (s->queries == 0 || s->keys == 0 || rounds * (double)threads * TOGETHER <= (double)units * APART) {
         mote_attention_run(j, units, head_task);
         return;
     }
     mote_attention_run(j, units * mote_size_divide_up(s->keys, tile_keys(s)), keys_task);
-    mote_attention_run(j, s->batch * s->heads * mote_size_divide_up(s->queries, BLOCK_ROWS), queries_task);
+    mote_attention_run(j, blocks, queries_task);
 }

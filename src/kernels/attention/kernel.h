@@ -22,7 +22,9 @@ typedef struct mote_attention_range {
     int first, last;
 } mote_attention_range;
 
-/* Running softmax. For each row r of a tile, with t = scale * score for the keys that it sees:
+/* Sums over a row are 32 chains, lane i of a piece in chain i, added at the end: i to i + 16, + 8, + 4, + 2, + 1.
+ *
+ * Running softmax. For each row r of a tile, with t = scale * score for the keys that it sees:
  *   maximum = max(maxima[r], the smallest integer >= all t)     an integer, so that rescaling is exact
  *   p       = 2^(t - maximum), 0 for other keys                 pieces * MOTE_GEMM_WIDTH numbers, stride floats a row
  *   factor  = 2^(maxima[r] - maximum), 0 below 2^-126           what earlier results must be multiplied by

@@ -1,6 +1,7 @@
 /* The public calls: everything is checked here, once. */
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/parallel.h"
 #include "kernels/attention/attention.h"
@@ -116,6 +117,12 @@ static mote_status run(mote_context *context, bool backward, mote_attention_job 
         return MOTE_ERROR_MEMORY;
     }
     j->thread_bytes = backward ? mote_attention_backward_bytes(j->shape) : mote_attention_forward_bytes(j->shape);
+    bool narrow = j->operands[MOTE_BACKWARD_DY].format != MOTE_FP32 || j->operands[MOTE_BACKWARD_V].format != MOTE_FP32;
+    if (backward && narrow) {
+        size_t rows = j->shape->batch * j->shape->heads * j->shape->queries;
+        j->deltas = (float *)(void *)(context->workspace + (size_t)context->threads * j->thread_bytes);
+        memset(j->deltas, 0, rows * sizeof *j->deltas);
+    }
     if (backward) {
         mote_attention_backward_run(j);
     } else {
@@ -167,11 +174,12 @@ mote_status mote_attention_backward(mote_context *context, const mote_policy *po
 
 size_t mote_attention_workspace(const mote_context *context, const mote_attention_shape *shape, int backward)
 {
-    size_t bytes = 0;
-    if (shape->width >= 1 && shape->width <= WIDTH_MOST) {
-        bytes = backward ? mote_attention_backward_bytes(shape) : mote_attention_forward_bytes(shape);
+    if (shape->width < 1 || shape->width > WIDTH_MOST) {
+        return 0;
     }
-    return bytes * (size_t)context->threads;
+    size_t rows = shape->batch * shape->heads * shape->queries; /* checked with the arrays, which are larger */
+    return backward ? mote_attention_backward_bytes(shape) * (size_t)context->threads + rows * sizeof(float)
+                    : mote_attention_forward_bytes(shape) * (size_t)context->threads;
 }
 
 mote_attention_view mote_attention_view_of(const mote_attention_job *j, const mote_attention_array *array,
