@@ -35,7 +35,7 @@ typedef struct mote_train_options {
     double clip;           /* norm of all gradients together; default 1; negative: none */
     double average;        /* decay of an exponential moving average of the parameters, which is then what is evaluated
                               and saved; 0: none */
-    double dropout;        /* default: the model's */
+    double dropout;        /* default: the model's; negative: none */
     double validation;     /* fraction of the data; default 0.05 */
     const char *split;     /* auto (default), record, block */
     int no_reverse_complement; /* not 0: windows of DNA are taken from the given strand only */
