@@ -108,4 +108,7 @@ mote_status mote_corpus_masked_validation(const mote_corpus *corpus, size_t inde
  */
 mote_status mote_corpus_context_bits(const mote_corpus *corpus, int order, double *bits);
 
+/* Bytes that counting this order takes; 0 if it would be refused. */
+size_t mote_corpus_context_bytes(const mote_corpus *corpus, int order);
+
 #endif

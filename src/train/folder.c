@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,18 +130,28 @@ static json_t *describe_machine(const mote_trainer *t)
                      "memory_bytes", (json_int_t)machine.memory_bytes);
 }
 
+/* Of this program alone: what getrusage says may be its parent's, from before the exec. 0 where it is not known. */
 static uint64_t peak_bytes(void)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long long kilobytes = 0;
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "VmHWM: %llu kB", &kilobytes) != 1) {
+    }
+    if (file) {
+        fclose(file);
+    }
+    return (uint64_t)kilobytes * 1024;
 }
 
 static json_t *describe_result(const mote_train_result *r)
 {
-    return r ? json_pack("{s:o s:o s:o s:f s:f s:I s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
+    uint64_t peak = peak_bytes();
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
                          number_or_null(r->bits), "perplexity", number_or_null(r->perplexity), "seconds", r->seconds,
-                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes", (json_int_t)peak_bytes(),
-                         "energy", "status", "unavailable", "joules", "source", "energy was not metered")
+                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
+                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", "status", "unavailable",
+                         "joules", "source", "energy was not metered")
              : json_null();
 }
 

@@ -53,21 +53,37 @@ static uint64_t corpus_bytes(const mote_trainer *t)
     return ((uint64_t)info->training_tokens + info->validation_tokens) * (info->vocabulary->size > 256 ? 2 : 1);
 }
 
-/* What simple models of the same data pay. */
-static json_t *describe_baselines(const mote_trainer *t)
+/* What simple models of the same data pay. This comes before the plans are allocated, and an order whose counts would
+ * take more than the plans will is left out, so that a run's peak stays the planned one. */
+static mote_status measure_baselines(mote_trainer *t)
 {
     const mote_vocabulary *vocabulary = mote_corpus_describe(t->corpus)->vocabulary;
-    static const int base_orders[] = {0, 3, 6, 9}, other_orders[] = {0, 1, 2, 2};
+    static const int base_orders[] = {0, 3, 6, 9}, other_orders[] = {0, 1, 2, -1};
     const int *orders = vocabulary->dna && vocabulary->unit == 1 ? base_orders : other_orders;
-    json_t *baselines = json_array();
+    const uint64_t room = mote_trainer_bytes(t) - corpus_bytes(t);
     for (int i = 0; i < 4; i++) {
-        double bits;
-        char name[32];
-        if ((i == 0 || orders[i] != orders[i - 1]) &&
-            mote_corpus_context_bits(t->corpus, orders[i], &bits) == MOTE_OK) {
-            snprintf(name, sizeof name, "order-%d", orders[i]);
-            json_array_append_new(baselines, json_pack("{s:s s:f}", "name", name, "bits", bits));
+        size_t bytes = mote_corpus_context_bytes(t->corpus, orders[i]);
+        if (bytes == 0 || bytes > room) {
+            continue;
         }
+        mote_baseline *baseline = &t->baselines[t->baseline_count];
+        mote_status status = mote_corpus_context_bits(t->corpus, orders[i], &baseline->bits);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        baseline->order = orders[i];
+        t->baseline_count++;
+    }
+    return MOTE_OK;
+}
+
+static json_t *describe_baselines(const mote_trainer *t)
+{
+    json_t *baselines = json_array();
+    for (int i = 0; i < t->baseline_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "order-%d", t->baselines[i].order);
+        json_array_append_new(baselines, json_pack("{s:s s:f}", "name", name, "bits", t->baselines[i].bits));
     }
     return baselines;
 }
@@ -195,6 +211,7 @@ mote_status mote_trainer_open(mote_trainer *t, bool allocating)
     status = status == MOTE_OK ? build_graphs(t) : status;
     status = status == MOTE_OK ? measure(t) : status;
     status = status == MOTE_OK ? make_recipe(t) : status;
+    status = status == MOTE_OK && allocating && t->options.output ? measure_baselines(t) : status;
     return status == MOTE_OK && allocating ? allocate(t) : status;
 }
 

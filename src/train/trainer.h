@@ -12,6 +12,12 @@
 
 enum { MOTE_PATH_BYTES = 4096, MOTE_SIMULATED_BASES = 4 << 20 };
 
+/* What a context model pays for the validation data. */
+typedef struct mote_baseline {
+    int order;
+    double bits;
+} mote_baseline;
+
 typedef struct mote_trainer {
     mote_context *context;
     mote_train_options options; /* every field filled */
@@ -19,6 +25,8 @@ typedef struct mote_trainer {
     mote_policy_set *policy;
     mote_corpus *corpus;
     double limit_bits, limit_error; /* NaN: not known */
+    mote_baseline baselines[4];
+    int baseline_count;
     mote_graph *graph, *evaluation_graph;
     mote_model model, evaluation_model;
     mote_plan *plan, *evaluation_plan;

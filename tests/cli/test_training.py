@@ -71,3 +71,20 @@ def test_refused_options(mote_program, genome, tmp_path, option, value, message)
                                        ["--memory", "3 apples"]])
 def test_misused_options(mote_program, genome, arguments):
     assert mote_program("train", genome, *arguments, status=2).stderr.startswith("mote train: ")
+
+
+# ---- memory ----
+
+BIG = ["--model", "gpt-tiny", "--context", "256", "--steps", "1", "--evaluate-batches", "1", "--threads", "1"]
+
+
+@pytest.mark.parametrize("policy", ["fp32", "mxfp6"])
+def test_the_plan_is_the_peak(mote_program, genome, tmp_path, policy):
+    """mote plan, run.json and what the process took, beside what a run of nearly nothing takes."""
+    planned = json.loads(mote_program("plan", genome, *BIG, "--policy", policy, "--json").stdout)["total_bytes"]
+    mote_program("train", genome, *TINY, "--steps", "1", "--width", "8", "--context", "8", "--batch", "1", "-o", tmp_path / "little")
+    mote_program("train", genome, *BIG, "--policy", policy, "-o", tmp_path / "run")
+    little, run = run_of(tmp_path / "little"), run_of(tmp_path / "run")
+    assert run["plan"]["peak_bytes"] == planned == sum(c["bytes"] for c in run["plan"]["categories"])
+    here, there = (r["results"]["measured_peak_bytes"] - r["plan"]["peak_bytes"] for r in (run, little))
+    assert abs(here - there) < 0.03 * planned
