@@ -135,24 +135,33 @@ static uint64_t copies_bytes(const mote_trainer *t)
     return (t->options.average > 0 ? one : 0) + (t->options.accumulation > 1 ? one : 0);
 }
 
+/* The plan of the steps, under what the limit leaves for it. */
+static mote_status obey_limit(mote_trainer *t)
+{
+    const uint64_t limit = t->options.memory_limit, other = mote_trainer_bytes(t) - t->memory.total;
+    mote_plan_options training = {.memory_limit = limit > other ? limit - other : 1};
+    mote_status status = mote_plan_measure(t->graph, &training, &t->memory);
+    if (status == MOTE_ERROR_MEMORY && t->memory.total) {
+        return mote_fail(
+            t->context, MOTE_ERROR_MEMORY,
+            "the run does not fit into %.2f MB; the smallest limit that works is %.2f MB, of which %.2f MB "
+            "are optimizer, data and evaluation: raise the limit, or make batch, context or model smaller",
+            (double)limit / 1e6, ceil((double)(t->memory.total + other) / 1e4) / 100, (double)other / 1e6);
+    }
+    return status;
+}
+
 static mote_status measure(mote_trainer *t)
 {
     const mote_train_options *o = &t->options;
-    mote_plan_options evaluation = {.only_forward = 1}, training = {0};
+    mote_plan_options evaluation = {.only_forward = 1}, unlimited = {0};
     mote_status status = mote_optimizer_bytes(t->context, o->optimizer, t->graph, &t->optimizer_bytes);
     status = status == MOTE_OK ? mote_plan_measure(t->evaluation_graph, &evaluation, &t->evaluation_memory) : status;
     t->evaluation_memory.total -= t->evaluation_memory.parameters; /* which it will share */
     t->evaluation_memory.parameters = 0;
-    if (status == MOTE_OK && o->memory_limit) {
-        uint64_t other = t->optimizer_bytes + t->evaluation_memory.total + copies_bytes(t) + corpus_bytes(t);
-        if (other >= o->memory_limit) {
-            return mote_fail(t->context, MOTE_ERROR_MEMORY,
-                             "optimizer, data and evaluation alone take %.1f MB, the limit is %.1f MB",
-                             (double)other / 1e6, (double)o->memory_limit / 1e6);
-        }
-        training.memory_limit = o->memory_limit - other;
-    }
-    return status == MOTE_OK ? mote_plan_measure(t->graph, &training, &t->memory) : status;
+    status = status == MOTE_OK ? mote_plan_measure(t->graph, &unlimited, &t->memory) : status;
+    bool fits = !o->memory_limit || mote_trainer_bytes(t) <= o->memory_limit;
+    return status == MOTE_OK && !fits ? obey_limit(t) : status;
 }
 
 static mote_status allocate(mote_trainer *t)

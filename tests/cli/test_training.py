@@ -30,6 +30,10 @@ def genome(tmp_path_factory):
     return write_fasta(tmp_path_factory.mktemp("data") / "genome.fa", "ACGT", 20000, 1)
 
 
+def same_model(a, b):
+    return (Path(a) / "model.safetensors").read_bytes() == (Path(b) / "model.safetensors").read_bytes()
+
+
 def run_of(folder):
     return json.loads((Path(folder) / "run.json").read_text())
 
@@ -88,3 +92,19 @@ def test_the_plan_is_the_peak(mote_program, genome, tmp_path, policy):
     assert run["plan"]["peak_bytes"] == planned == sum(c["bytes"] for c in run["plan"]["categories"])
     here, there = (r["results"]["measured_peak_bytes"] - r["plan"]["peak_bytes"] for r in (run, little))
     assert abs(here - there) < 0.03 * planned
+
+
+def test_a_memory_limit_is_obeyed_or_refused_with_one_that_works(mote_program, genome, tmp_path):
+    options = [genome, *BIG, "--policy", "fp32", "--average", "0.9", "--accumulation", "2"]
+    error = mote_program("train", *options, "--memory", "10M", "-o", tmp_path / "a", status=1).stderr
+    least = error.split("the smallest limit that works is ")[1].split(" MB")[0]
+    mote_program("train", *options, "--memory", f"{least}M", "-o", tmp_path / "a")
+    run = run_of(tmp_path / "a")
+    assert run["plan"]["recomputed"] > 0 and run["plan"]["peak_bytes"] <= float(least) * 1e6
+    assert f"{float(least) - 0.02:.2f} MB" in mote_program("plan", *options, "--memory", f"{float(least) - 0.02:.2f}M", status=1).stderr
+    mote_program("train", *options, "-o", tmp_path / "b")
+    free = run_of(tmp_path / "b")
+    saved = free["plan"]["peak_bytes"] - run["plan"]["peak_bytes"]
+    measured = free["results"]["measured_peak_bytes"] - run["results"]["measured_peak_bytes"]
+    assert saved > 5e6 and abs(measured - saved) < 0.03 * free["plan"]["peak_bytes"]
+    assert same_model(tmp_path / "a", tmp_path / "b")
