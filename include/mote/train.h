@@ -70,6 +70,7 @@ typedef struct mote_train_result {
     double limit_bits, limit_error; /* of simulated genes: their entropy rate and its error; NaN for other data */
     uint64_t planned_bytes;         /* everything that was allocated for the run */
     char folder[512];               /* where it lies; "" if nothing was written */
+    char notice[1200];              /* about a resume that passed over a damaged checkpoint; otherwise "" */
 } mote_train_result;
 
 /* Trains. callback may be NULL. Errors: those of the options; MOTE_ERROR_FILE and MOTE_ERROR_IO of data and folder;

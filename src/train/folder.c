@@ -1,7 +1,9 @@
 #include "train/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +69,20 @@ mote_status mote_folder_open(mote_trainer *t)
         return system_error(t, folder, "write into it");
     }
     return status;
+}
+
+void mote_folder_clean(const mote_trainer *t)
+{
+    DIR *directory = opendir(t->options.output);
+    char path[MOTE_PATH_BYTES];
+    for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+        if (fnmatch("*.[0-9]*-[0-9]*.part", entry->d_name, 0) == 0 && path_of(t, entry->d_name, path) == MOTE_OK) {
+            unlink(path); /* one that stays does no harm */
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
 }
 
 /* ---- run.json ---- */
@@ -155,11 +171,11 @@ static json_t *describe_result(const mote_train_result *r)
              : json_null();
 }
 
-/* The last part of the folder's path. */
+/* The last part of the folder's path, if it is a text. */
 static const char *name_of(const char *folder)
 {
-    const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
+    const char *slash = strrchr(folder, '/'), *name = slash && slash[1] ? slash + 1 : folder;
+    return mote_text_valid(name, strlen(name)) ? name : "run";
 }
 
 mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
