@@ -193,7 +193,7 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
     json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
     json_t *root = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
                              name_of(t->options.output), "status", state, "written", started, "model", model, "policy",
-                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t, true),
+                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t),
                              "machine", describe_machine(t), "seed", (json_int_t)t->options.seed, "plan",
                              describe_plan(t), "results", describe_result(result));
     size_t length;

@@ -88,7 +88,7 @@ static json_t *describe_baselines(const mote_trainer *t)
     return baselines;
 }
 
-json_t *mote_trainer_data(const mote_trainer *t, bool baselines)
+json_t *mote_trainer_data(const mote_trainer *t)
 {
     const mote_corpus_info *info = mote_corpus_describe(t->corpus);
     json_t *sources = json_array(), *limit = json_null();
@@ -98,14 +98,10 @@ json_t *mote_trainer_data(const mote_trainer *t, bool baselines)
     if (!isnan(t->limit_bits)) {
         limit = json_pack("{s:f s:f}", "bits", t->limit_bits, "error", t->limit_error);
     }
-    json_t *data = json_pack("{s:s s:o s:s s:s s:I s:I s:o}", "description", info->description, "sources", sources,
-                             "vocabulary", info->vocabulary->name, "unit", info->vocabulary->dna ? "base" : "residue",
-                             "tokens", (json_int_t)info->training_tokens, "validation_tokens",
-                             (json_int_t)info->validation_tokens, "limit", limit);
-    if (baselines) {
-        json_object_set_new(data, "baselines", describe_baselines(t));
-    }
-    return data;
+    return json_pack("{s:s s:o s:s s:s s:I s:I s:o s:o}", "description", info->description, "sources", sources,
+                     "vocabulary", info->vocabulary->name, "unit", info->vocabulary->dna ? "base" : "residue", "tokens",
+                     (json_int_t)info->training_tokens, "validation_tokens", (json_int_t)info->validation_tokens,
+                     "limit", limit, "baselines", describe_baselines(t));
 }
 
 /* ---- graphs and plans ---- */
@@ -195,13 +191,15 @@ static mote_status allocate(mote_trainer *t)
     return status;
 }
 
-/* All that decides the numbers of a run, as text. */
+/* All that decides the numbers of a run, as text; of the data what is in it, not where it lies. */
 static mote_status make_recipe(mote_trainer *t)
 {
     size_t length;
-    json_t *root =
-        json_pack("{s:o s:o s:s s:o}", "recipe", mote_trainer_recipe(t), "model", mote_model_to_json(&t->config),
-                  "policy", t->options.policy, "data", mote_trainer_data(t, false));
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)mote_corpus_hash(t->corpus));
+    json_t *root = json_pack("{s:o s:o s:s s:{s:s s:s}}", "recipe", mote_trainer_recipe(t), "model",
+                             mote_model_to_json(&t->config), "policy", t->options.policy, "data", "description",
+                             mote_corpus_describe(t->corpus)->description, "xxh3", hash);
     char *text = mote_json_text(t->context, root, JSON_COMPACT | JSON_SORT_KEYS, &length);
     t->recipe = text ? mote_allocate(t->context, length + 1) : NULL;
     if (t->recipe) {

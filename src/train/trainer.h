@@ -59,9 +59,9 @@ mote_status mote_trainer_validate(mote_trainer *trainer, size_t batches, double 
 /* Nats a token as bits a base or residue. */
 double mote_trainer_bits(const mote_trainer *trainer, double loss);
 
-/* The recipe and the data as JSON, the latter with what simple models pay for it; new references. */
+/* The recipe, and the data with what simple models pay for it, as JSON; new references. */
 json_t *mote_trainer_recipe(const mote_trainer *trainer);
-json_t *mote_trainer_data(const mote_trainer *trainer, bool baselines);
+json_t *mote_trainer_data(const mote_trainer *trainer);
 
 /* Exchanges the parameters and their moving average, if there is one: what is evaluated and saved. */
 void mote_trainer_exchange_average(mote_trainer *trainer);

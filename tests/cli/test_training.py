@@ -295,3 +295,18 @@ def test_a_run_of_something_else_is_refused(mote_program, genome, undisturbed, c
     error = mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], *changed, "-o", run, "--resume", status=1).stderr
     assert f"{run}/checkpoint-000000060.safetensors: belongs to a run with another model, policy, recipe or data" in error
     assert {p.name: p.read_bytes() for p in run.iterdir()} == before
+
+
+def test_data_is_known_by_what_is_in_it(mote_program, genome, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed("mxfp6"), run)
+    moved = shutil.copy(genome, tmp_path / "moved.fa")
+    mote_program("train", moved, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume")
+    assert same_model(run, undisturbed("mxfp6"))
+    text = Path(genome).read_text()
+    Path(genome).write_text(text[:-2] + ("A" if text[-2] != "A" else "C") + "\n")
+    try:
+        error = mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume", status=1).stderr
+    finally:
+        Path(genome).write_text(text)
+    assert "belongs to a run with another" in error
