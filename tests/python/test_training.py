@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_stopping_and_going_on(genome, tmp_path):
 
     def interrupt(p):
         if p.step == 7:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
 
     options = {"steps": 9, "output": tmp_path / "run", **TINY}
     stopped = mote.train(genome, progress=lambda p: p.step == 3, **options)
