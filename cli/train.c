@@ -129,6 +129,9 @@ int cli_train(int argc, char **argv)
     cli_interrupted();
     mote_status status = mote_train(context, &t.options, show, &d, &result);
     cli_bar_clear();
+    if (*result.notice) {
+        cli_complain(CLI_DONE, "train", "%s", result.notice);
+    }
     if (status != MOTE_OK) {
         cli_complain(CLI_FAILED, "train", "%s", mote_context_message(context));
         if (status == MOTE_ERROR_CANCELLED) {

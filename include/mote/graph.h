@@ -136,7 +136,8 @@ typedef struct mote_plan_memory {
 MOTE_API mote_status mote_plan_create(mote_graph *graph, const mote_plan_options *options, mote_plan **plan);
 MOTE_API void mote_plan_destroy(mote_plan *plan);
 
-/* The same without allocating: what it would take. limit 0: unlimited. */
+/* The same without allocating: what it would take. If the limit is too low, memory->total is the smallest that works
+ * and the rest of it 0. */
 MOTE_API mote_status mote_plan_measure(mote_graph *graph, const mote_plan_options *options, mote_plan_memory *memory);
 
 MOTE_API mote_plan_memory mote_plan_get_memory(const mote_plan *plan);

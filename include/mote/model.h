@@ -51,14 +51,16 @@ typedef struct mote_model {
     mote_value loss;     /* their mean */
 } mote_model;
 
-/* Appends the model to graph for batches of this size; training: with dropout. */
+/* Appends the model to graph for batches of this size; training: with dropout. Errors: those of mote_model_check, and
+ * more positions than were learned; the graph is as before then. */
 MOTE_API mote_status mote_model_build(mote_graph *graph, const mote_model_config *config, size_t batch,
                                       size_t positions, int training, mote_model *model);
 
 /* Writes a folder (made if need be) with config.json and model.safetensors, whose tensors have the names and layouts
  * that the architecture's other tools use: GPT-2, Llama and ESM as Hugging Face's transformers library names them.
- * extra: JSON object with more to keep in config.json under "mote" (vocabulary and the like), or NULL. Each file is
- * replaced atomically. values: the parameters, from mote_plan_data of the plan, or others of the same size. */
+ * extra: JSON object with more to keep in config.json under "mote", or NULL; a "vocabulary" in it also names the
+ * special tokens. Each file is replaced atomically. values: the parameters, from mote_plan_data of the plan, or others
+ * of the same size. */
 MOTE_API mote_status mote_model_save(mote_graph *graph, const mote_model_config *config, const mote_plan *plan,
                                      const char *extra, const char *folder);
 

@@ -35,7 +35,7 @@ typedef struct mote_train_options {
     double clip;           /* norm of all gradients together; default 1; negative: none */
     double average;        /* decay of an exponential moving average of the parameters, which is then what is evaluated
                               and saved; 0: none */
-    double dropout;        /* default: the model's */
+    double dropout;        /* default: the model's; negative: none */
     double validation;     /* fraction of the data; default 0.05 */
     const char *split;     /* auto (default), record, block */
     int no_reverse_complement; /* not 0: windows of DNA are taken from the given strand only */
@@ -71,6 +71,7 @@ typedef struct mote_train_result {
     double limit_bits, limit_error; /* of simulated genes: their entropy rate and its error; NaN for other data */
     uint64_t planned_bytes;         /* everything that was allocated for the run */
     char folder[512];               /* where it lies; "" if nothing was written */
+    char notice[1200];              /* about a resume that passed over a damaged checkpoint; otherwise "" */
 } mote_train_result;
 
 /* Trains. callback may be NULL. Errors: those of the options; MOTE_ERROR_FILE and MOTE_ERROR_IO of data and folder;

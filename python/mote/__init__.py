@@ -22,11 +22,14 @@ from ._products import (
     pack,
     policies,
 )
+from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, train
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
+    "EvaluateResult",
     "Graph",
     "MXArray",
+    "Model",
     "MoteError",
     "MoteMemoryError",
     "MoteOSError",
@@ -34,8 +37,13 @@ __all__ = [
     "PackedArray",
     "Plan",
     "Policy",
+    "Progress",
+    "TrainPlan",
+    "TrainResult",
+    "build_model",
     "convolve",
     "convolve_backward",
+    "evaluate",
     "formats",
     "linear",
     "linear_backward",
@@ -43,8 +51,10 @@ __all__ = [
     "matmul",
     "metadata",
     "pack",
+    "plan_training",
     "policies",
     "quantize",
     "save",
+    "train",
 ]
 __version__ = _ffi.string(_lib.mote_version()).decode()

@@ -79,6 +79,6 @@ class Context:
 
 
 def _error(status, message):
-    kinds = {lib.MOTE_ERROR_MEMORY: MoteMemoryError, lib.MOTE_ERROR_IO: MoteOSError}
+    kinds = {lib.MOTE_ERROR_MEMORY: MoteMemoryError, lib.MOTE_ERROR_IO: MoteOSError, lib.MOTE_ERROR_CANCELLED: MoteError}
     name = ffi.string(lib.mote_status_name(status)).decode()
     return kinds.get(status, MoteValueError)(message, name)

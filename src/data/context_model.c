@@ -31,6 +31,14 @@ static bool measure(const mote_vocabulary *v, int order, size_t *contexts, size_
     return mote_size_multiply(*rows, (size_t)v->size, &size) && size <= counts_maximum;
 }
 
+size_t mote_corpus_context_bytes(const mote_corpus *corpus, int order)
+{
+    size_t contexts, rows;
+    return order >= 0 && measure(corpus->vocabulary, order, &contexts, &rows)
+               ? rows * ((size_t)corpus->vocabulary->size + 1) * sizeof(uint32_t)
+               : 0;
+}
+
 static size_t digit(const context_model *m, int token)
 {
     size_t number = (size_t)(token - m->vocabulary->ordinary);

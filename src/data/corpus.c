@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "base/arena.h"
 #include "base/philox.h"
@@ -411,3 +412,16 @@ void mote_corpus_close(mote_corpus *corpus)
 }
 
 const mote_corpus_info *mote_corpus_describe(const mote_corpus *corpus) { return &corpus->info; }
+
+uint64_t mote_corpus_hash(const mote_corpus *corpus)
+{
+    const mote_token_stream *streams[] = {&corpus->training, &corpus->validation};
+    uint64_t hash = 0;
+    for (int i = 0; i < 2; i++) {
+        const mote_token_stream *s = streams[i];
+        const void *tokens = s->narrow ? (const void *)s->narrow : s->wide;
+        size_t width = s->narrow ? sizeof *s->narrow : sizeof *s->wide;
+        hash = XXH3_64bits_withSeed(tokens, tokens ? s->count * width : 0, hash);
+    }
+    return hash;
+}

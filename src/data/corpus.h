@@ -70,6 +70,9 @@ void mote_corpus_close(mote_corpus *corpus);
 
 const mote_corpus_info *mote_corpus_describe(const mote_corpus *corpus);
 
+/* Of all tokens and how they are split: the same if, and almost only if, they are. */
+uint64_t mote_corpus_hash(const mote_corpus *corpus);
+
 /* Batches. tokens, targets and segments are [rows, context], the caller's, row-major; segments may be NULL. A target of
  * -1 is not scored. segments counts documents from 0 within each window; padding at the end of validation has
  * a number of its own. All fail with MOTE_ERROR_SHAPE if rows or context is 0 or too large for the data, and write
@@ -107,5 +110,8 @@ mote_status mote_corpus_masked_validation(const mote_corpus *corpus, size_t inde
  * MOTE_ERROR_ARGUMENT if the counts would take more than 1 GiB, MOTE_ERROR_SHAPE without training or validation tokens.
  */
 mote_status mote_corpus_context_bits(const mote_corpus *corpus, int order, double *bits);
+
+/* Bytes that counting this order takes; 0 if it would be refused. */
+size_t mote_corpus_context_bytes(const mote_corpus *corpus, int order);
 
 #endif

@@ -36,11 +36,12 @@ static void discard(mote_graph *copy, mote_places *places)
     mote_graph_release_copy(copy);
 }
 
-/* As few segments computed twice as the limit allows. */
+/* As few segments computed twice as the limit allows; if none fits, *smallest is the limit that would do. */
 static mote_status obey_limit(mote_graph *graph, const mote_plan_options *options, mote_graph *copy,
-                              mote_places *places)
+                              mote_places *places, uint64_t *smallest)
 {
     uint64_t least = UINT64_MAX;
+    *smallest = 0;
     int best = 0, segments = options->only_forward ? 0 : graph->segment_count;
     for (int recomputed = 0; recomputed <= segments; recomputed++) {
         mote_status status = find_places(graph, options, recomputed, copy, places);
@@ -54,6 +55,7 @@ static mote_status obey_limit(mote_graph *graph, const mote_plan_options *option
         least = places->memory.total < least ? places->memory.total : least;
         discard(copy, places);
     }
+    *smallest = least;
     return mote_fail(graph->context, MOTE_ERROR_MEMORY,
                      "the plan does not fit into %.2f MB; the smallest limit that works is %.2f MB, with %d of %d "
                      "segments computed twice: raise the limit, or make batch, context or model smaller",
@@ -64,8 +66,10 @@ mote_status mote_plan_measure(mote_graph *graph, const mote_plan_options *option
 {
     mote_graph copy;
     mote_places places;
+    uint64_t smallest = 0;
     mote_status status = mote_graph_verify(graph);
-    status = status == MOTE_OK ? obey_limit(graph, options, &copy, &places) : status;
+    status = status == MOTE_OK ? obey_limit(graph, options, &copy, &places, &smallest) : status;
+    *memory = (mote_plan_memory){.total = smallest};
     if (status == MOTE_OK) {
         *memory = places.memory;
         discard(&copy, &places);
@@ -126,13 +130,14 @@ mote_status mote_plan_create(mote_graph *graph, const mote_plan_options *options
 {
     mote_context *context = graph->context;
     mote_plan *made = mote_allocate(context, sizeof *made);
+    uint64_t smallest;
     *plan = NULL;
     if (!made) {
         return MOTE_ERROR_MEMORY;
     }
     *made = (mote_plan){.context = context, .share = options->share};
     mote_status status = mote_graph_verify(graph);
-    status = status == MOTE_OK ? obey_limit(graph, options, &made->graph, &made->places) : status;
+    status = status == MOTE_OK ? obey_limit(graph, options, &made->graph, &made->places, &smallest) : status;
     if (status != MOTE_OK) {
         mote_release(context, made);
         return status;

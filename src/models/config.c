@@ -201,7 +201,8 @@ mote_status mote_model_parse(mote_context *context, const char *name_or_json, mo
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "model: line %d, column %d: %s", error.line, error.column,
                          error.text);
     }
-    mote_status status = mote_model_from_json(context, root, config);
+    const json_t *own = json_object_get(json_object_get(root, "mote"), "config"); /* of a model folder */
+    mote_status status = mote_model_from_json(context, own ? own : root, config);
     json_decref(root);
     return status;
 }

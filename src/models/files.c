@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/arena.h"
+#include "data/vocabulary.h"
 #include "graph/graph.h"
 #include "io/json.h"
 #include "io/stream.h"
@@ -52,6 +53,23 @@ static json_t *standard_config(const mote_model_config *c, const mote_model_fami
                      "emb_layer_norm_before", 0);
 }
 
+/* Special tokens as other tools want to know them. */
+static void add_tokens(json_t *root, const char *vocabulary, bool masked)
+{
+    enum { ESM_PAD = 1 }; /* without one, transformers' ESM does not run */
+    const mote_vocabulary *v = vocabulary ? mote_vocabulary_find(vocabulary) : NULL;
+    if (v) {
+        json_object_set_new(root, "bos_token_id", json_integer(v->begin));
+        json_object_set_new(root, "eos_token_id", json_integer(v->end));
+    }
+    if (v && masked) {
+        json_object_set_new(root, "mask_token_id", json_integer(v->mask));
+    }
+    if (v || masked) {
+        json_object_set_new(root, "pad_token_id", json_integer(v ? v->pad : ESM_PAD));
+    }
+}
+
 static mote_status write_config(mote_context *context, const mote_model_config *config, const char *extra,
                                 const char *path)
 {
@@ -59,6 +77,7 @@ static mote_status write_config(mote_context *context, const mote_model_config *
     json_t *root =
         mote_model_is_standard(config) ? standard_config(config, family) : json_pack("{s:s}", "model_type", "mote");
     json_t *own = extra ? json_loads(extra, 0, NULL) : json_object();
+    add_tokens(root, json_string_value(json_object_get(own, "vocabulary")), config->masked != 0);
     json_object_set_new(own, "config", mote_model_to_json(config));
     json_object_set_new(root, "mote", own);
     size_t length;
@@ -212,6 +231,11 @@ static mote_status make_table(mote_graph *graph, const mote_model_config *c, tab
                                                    : c->key_heads * head;
             status = add_piece(graph, t, v, rule, i, row, here);
             row += here;
+        }
+        if (status == MOTE_OK && row != rows) {
+            status = mote_fail(graph->context, MOTE_ERROR_ARGUMENT,
+                               "the graph's '%s' has %zu rows, the model's %zu: the graph is of another model",
+                               graph->values[v].name, rows, row);
         }
     }
     return status;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/context.h"
+#include "graph/graph.h"
 #include "models/model.h"
 
 static const mote_file_name gpt2_files[] = {{"c_attn.weight", {"c_attn.weight"}, true},
@@ -207,6 +207,14 @@ mote_status mote_model_build(mote_graph *graph, const mote_model_config *config,
     builder b = {graph, config, family, training != 0, family != &mote_llama_family};
     size_t shape[2] = {batch, positions}, rows;
     mote_value table, bias;
+    mote_status status = mote_model_check(graph->context, config);
+    if (status == MOTE_OK && config->positions == MOTE_POSITIONS_LEARNED && positions > config->context) {
+        status = mote_fail(graph->context, MOTE_ERROR_SHAPE, "model: %zu positions, but only %zu were learned",
+                           positions, config->context);
+    }
+    if (status != MOTE_OK) {
+        return status;
+    }
     if (!mote_size_multiply(batch, positions, &rows)) {
         rows = 0; /* the inputs' layouts refuse it */
     }

@@ -12,7 +12,7 @@
 #include "graph/graph.h"
 #include "mote/file.h"
 
-enum { PATH_BYTES = 4096, NAME_BYTES = 768, STEP_DIGITS = 9, METADATA = 4 };
+enum { PATH_BYTES = 4096, NAME_BYTES = 768, STEP_DIGITS = 9 };
 
 /* ---- the tensors, in the order of the file ---- */
 
@@ -71,23 +71,40 @@ static void release(mote_context *context, tensors *t)
     mote_release(context, t->tensors);
 }
 
-static mote_status hash_all(mote_context *context, const tensors *t, char text[20])
+enum { METADATA = 5, HASH_BYTES = 20 };
+
+/* The metadata, in the order of the file. The last is the hash of the other texts: so that a damaged recipe is not
+ * taken for another one, or a damaged step for the right one. */
+static const char *const keys[METADATA] = {"training.step", "training.seconds", "training.recipe", "training.xxh3",
+                                           "training.metadata_xxh3"};
+enum { STEP, SECONDS, RECIPE, TENSORS_HASH, METADATA_HASH };
+
+static void hash_metadata(const char *const texts[METADATA], char hash[HASH_BYTES])
 {
-    XXH3_state_t *hash = XXH3_createState();
-    if (!hash) {
+    XXH64_hash_t sum = 0;
+    for (int i = 0; i < METADATA_HASH; i++) {
+        sum = XXH3_64bits_withSeed(texts[i], strlen(texts[i]), sum);
+    }
+    snprintf(hash, HASH_BYTES, "%016llx", (unsigned long long)sum);
+}
+
+static mote_status hash_tensors(mote_context *context, const tensors *t, char hash[HASH_BYTES])
+{
+    XXH3_state_t *state = XXH3_createState();
+    if (!state) {
         return mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: no room for a hash");
     }
-    XXH3_64bits_reset(hash);
+    XXH3_64bits_reset(state);
     for (size_t i = 0; i < t->count; i++) {
         mote_layout_sizes sizes = {0};
         mote_layout_measure(context, &t->tensors[i].layout, &sizes);
-        XXH3_64bits_update(hash, t->tensors[i].elements, sizes.element_bytes);
+        XXH3_64bits_update(state, t->tensors[i].elements, sizes.element_bytes);
         if (sizes.scale_bytes) {
-            XXH3_64bits_update(hash, t->tensors[i].scales, sizes.scale_bytes);
+            XXH3_64bits_update(state, t->tensors[i].scales, sizes.scale_bytes);
         }
     }
-    snprintf(text, 20, "%016llx", (unsigned long long)XXH3_64bits_digest(hash));
-    XXH3_freeState(hash);
+    snprintf(hash, HASH_BYTES, "%016llx", (unsigned long long)XXH3_64bits_digest(state));
+    XXH3_freeState(state);
     return MOTE_OK;
 }
 
@@ -126,32 +143,37 @@ static void path_of(const char *folder, size_t step, char *path)
 
 enum { MOST_FILES = 1024 };
 
-static void rotate(const char *folder, size_t keep)
+/* Those of later steps were passed over when the run was resumed: they are damaged. */
+static void rotate(const char *folder, size_t step, size_t keep)
 {
-    size_t steps[MOST_FILES], count = find_steps(folder, steps, MOST_FILES);
-    for (size_t i = keep; i < count; i++) {
+    size_t steps[MOST_FILES], count = find_steps(folder, steps, MOST_FILES), kept = 0;
+    for (size_t i = 0; i < count; i++) {
         char path[PATH_BYTES];
         path_of(folder, steps[i], path);
-        unlink(path); /* an old one that stays does no harm */
+        if (steps[i] > step || ++kept > keep) {
+            unlink(path); /* an old one that stays does no harm */
+        }
     }
 }
 
 mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder,
                                   size_t keep)
 {
-    char path[PATH_BYTES], step[24], seconds[40], hash[20];
+    char path[PATH_BYTES], step[24], seconds[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
+    const char *const texts[METADATA] = {step, seconds, state->recipe, tensors_hash, metadata_hash};
+    mote_metadata metadata[METADATA] = {{0}};
     tensors t;
     mote_writer *writer = NULL;
     mote_status status = list(context, state, &t);
-    status = status == MOTE_OK ? hash_all(context, &t, hash) : status;
+    status = status == MOTE_OK ? hash_tensors(context, &t, tensors_hash) : status;
     if (status == MOTE_OK) {
         path_of(folder, state->step, path);
         snprintf(step, sizeof step, "%zu", state->step);
         snprintf(seconds, sizeof seconds, "%.17g", state->seconds);
-        const mote_metadata metadata[METADATA] = {{.key = "training.step", .text = step},
-                                                  {.key = "training.seconds", .text = seconds},
-                                                  {.key = "training.xxh3", .text = hash},
-                                                  {.key = "training.recipe", .text = state->recipe}};
+        hash_metadata(texts, metadata_hash);
+        for (int i = 0; i < METADATA; i++) {
+            metadata[i] = (mote_metadata){.key = keys[i], .text = texts[i]};
+        }
         status = mote_writer_create(context, path, t.count, t.infos, METADATA, metadata, &writer);
     }
     for (size_t i = 0; i < t.count && status == MOTE_OK; i++) {
@@ -164,7 +186,7 @@ mote_status mote_checkpoint_write(mote_context *context, const mote_training_sta
     }
     release(context, &t);
     if (status == MOTE_OK) {
-        rotate(folder, keep);
+        rotate(folder, state->step, keep);
     }
     return status;
 }
@@ -211,15 +233,28 @@ static mote_status read_tensors(mote_context *context, mote_file *file, const ch
     return MOTE_OK;
 }
 
+static mote_status damaged(mote_context *context, const char *path, const char *hash, const char *expected)
+{
+    return mote_fail(context, MOTE_ERROR_FILE, "%s: damaged: its hash is %s, expected %s", path, hash,
+                     *expected ? expected : "one");
+}
+
 static mote_status read_one(mote_context *context, mote_training_state *state, const char *path, tensors *t)
 {
     mote_file *file;
-    char hash[20];
+    char hash[HASH_BYTES];
+    const char *texts[METADATA];
     mote_status status = mote_file_open(context, path, &file);
     if (status != MOTE_OK) {
         return status;
     }
-    if (strcmp(metadata_of(file, "training.recipe"), state->recipe) != 0) {
+    for (int i = 0; i < METADATA; i++) {
+        texts[i] = metadata_of(file, keys[i]);
+    }
+    hash_metadata(texts, hash);
+    if (strcmp(hash, texts[METADATA_HASH]) != 0) {
+        status = damaged(context, path, hash, texts[METADATA_HASH]);
+    } else if (strcmp(texts[RECIPE], state->recipe) != 0) {
         status =
             mote_fail(context, MOTE_ERROR_ARGUMENT,
                       "%s: belongs to a run with another model, policy, recipe or data; resume with the options of "
@@ -227,18 +262,20 @@ static mote_status read_one(mote_context *context, mote_training_state *state, c
                       path);
     }
     status = status == MOTE_OK ? read_tensors(context, file, path, t) : status;
-    status = status == MOTE_OK ? hash_all(context, t, hash) : status;
-    if (status == MOTE_OK && strcmp(hash, metadata_of(file, "training.xxh3")) != 0) {
-        status = mote_fail(context, MOTE_ERROR_FILE, "%s: damaged: its hash is %s, expected %s", path, hash,
-                           metadata_of(file, "training.xxh3"));
+    status = status == MOTE_OK ? hash_tensors(context, t, hash) : status;
+    if (status == MOTE_OK && strcmp(hash, texts[TENSORS_HASH]) != 0) {
+        status = damaged(context, path, hash, texts[TENSORS_HASH]);
     }
     if (status == MOTE_OK) {
-        state->step = (size_t)strtoull(metadata_of(file, "training.step"), NULL, 10);
-        state->seconds = strtod(metadata_of(file, "training.seconds"), NULL);
+        state->step = (size_t)strtoull(texts[STEP], NULL, 10);
+        state->seconds = strtod(texts[SECONDS], NULL);
     }
     mote_file_close(file);
     return status;
 }
+
+/* What a damaged file can be taken for. */
+static bool is_damage(mote_status status) { return status == MOTE_ERROR_FILE || status == MOTE_ERROR_UNSUPPORTED; }
 
 mote_status mote_checkpoint_read(mote_context *context, mote_training_state *state, const char *folder, char *notice,
                                  size_t notice_size, bool *found)
@@ -248,13 +285,13 @@ mote_status mote_checkpoint_read(mote_context *context, mote_training_state *sta
     mote_status status = list(context, state, &t);
     *found = count > 0;
     *notice = '\0';
-    for (size_t i = 0; i < count && (i == 0 || status == MOTE_ERROR_FILE); i++) {
+    for (size_t i = 0; i < count && (i == 0 ? status == MOTE_OK : is_damage(status)); i++) {
         char path[PATH_BYTES];
         path_of(folder, steps[i], path);
         if (i > 0) {
-            snprintf(notice, notice_size, "%s; going on from the checkpoint before it", mote_context_message(context));
+            snprintf(notice, notice_size, "%s; went on from the checkpoint before it", mote_context_message(context));
         }
-        status = status == MOTE_OK || status == MOTE_ERROR_FILE ? read_one(context, state, path, &t) : status;
+        status = read_one(context, state, path, &t);
     }
     release(context, &t);
     return status;

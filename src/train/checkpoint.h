@@ -1,7 +1,7 @@
 /* Checkpoints: everything that a run needs to go on, in one safetensors file.
  *
  * Its tensors are "parameter.NAME", "STATE.NAME" of the optimizer and "average.NAME"; its metadata the step, the recipe
- * that it belongs to, and an xxh3 hash of all tensors' bytes, which is checked when it is read. */
+ * that it belongs to, and xxh3 hashes of all tensors' bytes and of this metadata, which are checked when it is read. */
 #ifndef MOTE_TRAIN_CHECKPOINT_H
 #define MOTE_TRAIN_CHECKPOINT_H
 
@@ -20,7 +20,7 @@ typedef struct mote_training_state {
     double seconds; /* of training so far */
 } mote_training_state;
 
-/* Writes folder/checkpoint-STEP.safetensors and removes all but the last keep of them. */
+/* Writes folder/checkpoint-STEP.safetensors and removes all but the last keep of them, and any of a later step. */
 mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder,
                                   size_t keep);
 

@@ -1,11 +1,12 @@
 #include "train/folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +71,20 @@ mote_status mote_folder_open(mote_trainer *t)
     return status;
 }
 
+void mote_folder_clean(const mote_trainer *t)
+{
+    DIR *directory = opendir(t->options.output);
+    char path[MOTE_PATH_BYTES];
+    for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
+        if (fnmatch("*.[0-9]*-[0-9]*.part", entry->d_name, 0) == 0 && path_of(t, entry->d_name, path) == MOTE_OK) {
+            unlink(path); /* one that stays does no harm */
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
+}
+
 /* ---- run.json ---- */
 
 static json_t *number_or_null(double number) { return isfinite(number) ? json_real(number) : json_null(); }
@@ -131,26 +146,36 @@ static json_t *describe_machine(const mote_trainer *t)
                      "memory_bytes", (json_int_t)machine.memory_bytes);
 }
 
+/* Of this program alone: what getrusage says may be its parent's, from before the exec. 0 where it is not known. */
 static uint64_t peak_bytes(void)
 {
-    struct rusage usage;
-    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    unsigned long long kilobytes = 0;
+    while (file && fgets(line, sizeof line, file) && sscanf(line, "VmHWM: %llu kB", &kilobytes) != 1) {
+    }
+    if (file) {
+        fclose(file);
+    }
+    return (uint64_t)kilobytes * 1024;
 }
 
 static json_t *describe_result(const mote_train_result *r)
 {
-    return r ? json_pack("{s:o s:o s:o s:f s:f s:I s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
+    uint64_t peak = peak_bytes();
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
                          number_or_null(r->bits), "perplexity", number_or_null(r->perplexity), "seconds", r->seconds,
-                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes", (json_int_t)peak_bytes(),
-                         "energy", "status", "unavailable", "joules", "source", "energy was not metered")
+                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
+                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", "status", "unavailable",
+                         "joules", "source", "energy was not metered")
              : json_null();
 }
 
-/* The last part of the folder's path. */
+/* The last part of the folder's path, if it is a text. */
 static const char *name_of(const char *folder)
 {
-    const char *slash = strrchr(folder, '/');
-    return slash && slash[1] ? slash + 1 : folder;
+    const char *slash = strrchr(folder, '/'), *name = slash && slash[1] ? slash + 1 : folder;
+    return mote_text_valid(name, strlen(name)) ? name : "run";
 }
 
 mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
@@ -168,7 +193,7 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
     json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
     json_t *root = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
                              name_of(t->options.output), "status", state, "written", started, "model", model, "policy",
-                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t, true),
+                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t),
                              "machine", describe_machine(t), "seed", (json_int_t)t->options.seed, "plan",
                              describe_plan(t), "results", describe_result(result));
     if (t->options.command) {

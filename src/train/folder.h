@@ -7,6 +7,9 @@
 /* Makes the folder, or checks that it holds a run to resume. With a fresh run the folder must not hold another. */
 mote_status mote_folder_open(mote_trainer *trainer);
 
+/* Removes the unfinished files of a run that was killed while it wrote. */
+void mote_folder_clean(const mote_trainer *trainer);
+
 /* Writes run.json; state: "running", "done", "interrupted", "diverged"; result may be NULL. */
 mote_status mote_folder_write_run(const mote_trainer *trainer, const char *state, const mote_train_result *result);
 

@@ -24,7 +24,7 @@ static mote_status resolve_model(mote_trainer *t)
     c->width = o->width ? o->width : c->width;
     c->heads = o->heads ? o->heads : c->heads;
     c->context = o->context ? o->context : c->context;
-    c->dropout = o->dropout > 0 ? o->dropout : c->dropout;
+    c->dropout = o->dropout == 0 ? c->dropout : o->dropout < 0 ? 0 : o->dropout;
     mote_model_resize(c, resized, o->width != 0);
     return MOTE_OK;
 }
@@ -34,19 +34,21 @@ static mote_status check(const mote_trainer *t)
     const mote_train_options *o = &t->options;
     struct {
         const char *name;
-        double value, least, below;
-    } numbers[] = {{"learning_rate", o->learning_rate, 0, 1e3},
-                   {"minimum_rate", o->minimum_rate, 0, 1.0000001},
-                   {"beta1", o->beta1, 0, 1},
-                   {"beta2", o->beta2, 0, 1},
-                   {"weight_decay", o->weight_decay, 0, 1e3},
-                   {"average", o->average, 0, 1},
-                   {"validation", o->validation, 0, 0.9000001},
-                   {"clip", o->clip, 0, INFINITY}};
+        double value, below;
+        bool above_zero;
+    } numbers[] = {{"learning_rate", o->learning_rate, 1e3, true},
+                   {"minimum_rate", o->minimum_rate, 1.0000001, false},
+                   {"beta1", o->beta1, 1, false},
+                   {"beta2", o->beta2, 1, false},
+                   {"weight_decay", o->weight_decay, 1e3, false},
+                   {"average", o->average, 1, false},
+                   {"validation", o->validation, 0.9000001, true},
+                   {"clip", o->clip, INFINITY, false}};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        if (!(numbers[i].value >= numbers[i].least && numbers[i].value < numbers[i].below)) {
-            return mote_fail(t->context, MOTE_ERROR_ARGUMENT, "%s: expected at least %g and below %g, found %g",
-                             numbers[i].name, numbers[i].least, numbers[i].below, numbers[i].value);
+        double value = numbers[i].value;
+        if (!(value >= 0 && value < numbers[i].below) || (numbers[i].above_zero && value == 0)) {
+            return mote_fail(t->context, MOTE_ERROR_ARGUMENT, "%s: expected %s and below %g, found %g", numbers[i].name,
+                             numbers[i].above_zero ? "a number above 0" : "at least 0", numbers[i].below, value);
         }
     }
     if (!mote_schedule_find(o->schedule)) {
@@ -72,15 +74,15 @@ mote_status mote_train_resolve(mote_trainer *t)
     o->batch = size_or(o->batch, genes ? 4 : 8);
     o->accumulation = size_or(o->accumulation, 1);
     bool sgd = strcmp(o->optimizer, "sgd") == 0;
-    double rate = 1.5e-3 * sqrt(128 / (double)(t->config.width ? t->config.width : 1));
-    rate *= sgd ? 10 : 1;
-    o->learning_rate = o->learning_rate == 0 ? rate : o->learning_rate;
+    double rate = 1.5e-3 * sqrt(128 / (double)(t->config.width ? t->config.width : 1)) * (sgd ? 10 : 1);
+    o->learning_rate = number_or(o->learning_rate, rate);
     o->minimum_rate = number_or(o->minimum_rate, 0.1);
     o->warmup = size_or(o->warmup, o->steps / 20);
     o->beta1 = number_or(o->beta1, 0.9);
     o->beta2 = number_or(o->beta2, 0.95);
     o->weight_decay = number_or(o->weight_decay, 0.1);
     o->clip = number_or(o->clip, 1);
+    o->average = number_or(o->average, 0);
     o->validation = number_or(o->validation, 0.05);
     o->evaluate_every = size_or(o->evaluate_every, o->steps / 20);
     o->evaluate_batches = size_or(o->evaluate_batches, 32);

@@ -14,7 +14,7 @@ typedef struct loop {
     double began, before; /* clock at the start; seconds of the run before it */
     size_t first;         /* step at which this process began */
     double smooth, best;  /* running mean of the loss, and its least */
-    double logged_tokens, logged_seconds;
+    char notice[1200];    /* of the resume */
 } loop;
 
 static double seconds_now(const loop *l) { return l->before + mote_clock() - l->began; }
@@ -143,12 +143,15 @@ static mote_status run_steps(loop *l)
 static mote_status resume(loop *l, bool *found)
 {
     mote_trainer *t = l->t;
-    char notice[1200];
     mote_training_state state = mote_trainer_state(t);
-    mote_status status = mote_checkpoint_read(t->context, &state, t->options.output, notice, sizeof notice, found);
+    mote_status status =
+        mote_checkpoint_read(t->context, &state, t->options.output, l->notice, sizeof l->notice, found);
     if (status == MOTE_OK && *found) {
         t->step = state.step;
         l->before = state.seconds;
+    }
+    if (status == MOTE_OK) {
+        mote_folder_clean(t);
     }
     return status == MOTE_OK ? mote_folder_cut_metrics(t, t->step) : status;
 }
@@ -169,6 +172,7 @@ static mote_train_result result_of(const loop *l)
                                 .limit_error = t->limit_error,
                                 .planned_bytes = mote_trainer_bytes(t)};
     snprintf(result.folder, sizeof result.folder, "%s", t->options.output ? t->options.output : "");
+    snprintf(result.notice, sizeof result.notice, "%s", l->notice);
     return result;
 }
 

@@ -53,26 +53,42 @@ static uint64_t corpus_bytes(const mote_trainer *t)
     return ((uint64_t)info->training_tokens + info->validation_tokens) * (info->vocabulary->size > 256 ? 2 : 1);
 }
 
-/* What simple models of the same data pay. */
-static json_t *describe_baselines(const mote_trainer *t)
+/* What simple models of the same data pay. This comes before the plans are allocated, and an order whose counts would
+ * take more than the plans will is left out, so that a run's peak stays the planned one. */
+static mote_status measure_baselines(mote_trainer *t)
 {
     const mote_vocabulary *vocabulary = mote_corpus_describe(t->corpus)->vocabulary;
-    static const int base_orders[] = {0, 3, 6, 9}, other_orders[] = {0, 1, 2, 2};
+    static const int base_orders[] = {0, 3, 6, 9}, other_orders[] = {0, 1, 2, -1};
     const int *orders = vocabulary->dna && vocabulary->unit == 1 ? base_orders : other_orders;
-    json_t *baselines = json_array();
+    const uint64_t room = mote_trainer_bytes(t) - corpus_bytes(t);
     for (int i = 0; i < 4; i++) {
-        double bits;
-        char name[32];
-        if ((i == 0 || orders[i] != orders[i - 1]) &&
-            mote_corpus_context_bits(t->corpus, orders[i], &bits) == MOTE_OK) {
-            snprintf(name, sizeof name, "order-%d", orders[i]);
-            json_array_append_new(baselines, json_pack("{s:s s:f}", "name", name, "bits", bits));
+        size_t bytes = mote_corpus_context_bytes(t->corpus, orders[i]);
+        if (bytes == 0 || bytes > room) {
+            continue;
         }
+        mote_baseline *baseline = &t->baselines[t->baseline_count];
+        mote_status status = mote_corpus_context_bits(t->corpus, orders[i], &baseline->bits);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        baseline->order = orders[i];
+        t->baseline_count++;
+    }
+    return MOTE_OK;
+}
+
+static json_t *describe_baselines(const mote_trainer *t)
+{
+    json_t *baselines = json_array();
+    for (int i = 0; i < t->baseline_count; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "order-%d", t->baselines[i].order);
+        json_array_append_new(baselines, json_pack("{s:s s:f}", "name", name, "bits", t->baselines[i].bits));
     }
     return baselines;
 }
 
-json_t *mote_trainer_data(const mote_trainer *t, bool baselines)
+json_t *mote_trainer_data(const mote_trainer *t)
 {
     const mote_corpus_info *info = mote_corpus_describe(t->corpus);
     json_t *sources = json_array(), *limit = json_null();
@@ -82,14 +98,10 @@ json_t *mote_trainer_data(const mote_trainer *t, bool baselines)
     if (!isnan(t->limit_bits)) {
         limit = json_pack("{s:f s:f}", "bits", t->limit_bits, "error", t->limit_error);
     }
-    json_t *data = json_pack("{s:s s:o s:s s:s s:I s:I s:o}", "description", info->description, "sources", sources,
-                             "vocabulary", info->vocabulary->name, "unit", info->vocabulary->dna ? "base" : "residue",
-                             "tokens", (json_int_t)info->training_tokens, "validation_tokens",
-                             (json_int_t)info->validation_tokens, "limit", limit);
-    if (baselines) {
-        json_object_set_new(data, "baselines", describe_baselines(t));
-    }
-    return data;
+    return json_pack("{s:s s:o s:s s:s s:I s:I s:o s:o}", "description", info->description, "sources", sources,
+                     "vocabulary", info->vocabulary->name, "unit", info->vocabulary->dna ? "base" : "residue", "tokens",
+                     (json_int_t)info->training_tokens, "validation_tokens", (json_int_t)info->validation_tokens,
+                     "limit", limit, "baselines", describe_baselines(t));
 }
 
 /* ---- graphs and plans ---- */
@@ -119,24 +131,33 @@ static uint64_t copies_bytes(const mote_trainer *t)
     return (t->options.average > 0 ? one : 0) + (t->options.accumulation > 1 ? one : 0);
 }
 
+/* The plan of the steps, under what the limit leaves for it. */
+static mote_status obey_limit(mote_trainer *t)
+{
+    const uint64_t limit = t->options.memory_limit, other = mote_trainer_bytes(t) - t->memory.total;
+    mote_plan_options training = {.memory_limit = limit > other ? limit - other : 1};
+    mote_status status = mote_plan_measure(t->graph, &training, &t->memory);
+    if (status == MOTE_ERROR_MEMORY && t->memory.total) {
+        return mote_fail(
+            t->context, MOTE_ERROR_MEMORY,
+            "the run does not fit into %.2f MB; the smallest limit that works is %.2f MB, of which %.2f MB "
+            "are optimizer, data and evaluation: raise the limit, or make batch, context or model smaller",
+            (double)limit / 1e6, ceil((double)(t->memory.total + other) / 1e4) / 100, (double)other / 1e6);
+    }
+    return status;
+}
+
 static mote_status measure(mote_trainer *t)
 {
     const mote_train_options *o = &t->options;
-    mote_plan_options evaluation = {.only_forward = 1}, training = {0};
+    mote_plan_options evaluation = {.only_forward = 1}, unlimited = {0};
     mote_status status = mote_optimizer_bytes(t->context, o->optimizer, t->graph, &t->optimizer_bytes);
     status = status == MOTE_OK ? mote_plan_measure(t->evaluation_graph, &evaluation, &t->evaluation_memory) : status;
     t->evaluation_memory.total -= t->evaluation_memory.parameters; /* which it will share */
     t->evaluation_memory.parameters = 0;
-    if (status == MOTE_OK && o->memory_limit) {
-        uint64_t other = t->optimizer_bytes + t->evaluation_memory.total + copies_bytes(t) + corpus_bytes(t);
-        if (other >= o->memory_limit) {
-            return mote_fail(t->context, MOTE_ERROR_MEMORY,
-                             "optimizer, data and evaluation alone take %.1f MB, the limit is %.1f MB",
-                             (double)other / 1e6, (double)o->memory_limit / 1e6);
-        }
-        training.memory_limit = o->memory_limit - other;
-    }
-    return status == MOTE_OK ? mote_plan_measure(t->graph, &training, &t->memory) : status;
+    status = status == MOTE_OK ? mote_plan_measure(t->graph, &unlimited, &t->memory) : status;
+    bool fits = !o->memory_limit || mote_trainer_bytes(t) <= o->memory_limit;
+    return status == MOTE_OK && !fits ? obey_limit(t) : status;
 }
 
 static mote_status allocate(mote_trainer *t)
@@ -170,13 +191,15 @@ static mote_status allocate(mote_trainer *t)
     return status;
 }
 
-/* All that decides the numbers of a run, as text. */
+/* All that decides the numbers of a run, as text; of the data what is in it, not where it lies. */
 static mote_status make_recipe(mote_trainer *t)
 {
     size_t length;
-    json_t *root =
-        json_pack("{s:o s:o s:s s:o}", "recipe", mote_trainer_recipe(t), "model", mote_model_to_json(&t->config),
-                  "policy", t->options.policy, "data", mote_trainer_data(t, false));
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016llx", (unsigned long long)mote_corpus_hash(t->corpus));
+    json_t *root = json_pack("{s:o s:o s:s s:{s:s s:s}}", "recipe", mote_trainer_recipe(t), "model",
+                             mote_model_to_json(&t->config), "policy", t->options.policy, "data", "description",
+                             mote_corpus_describe(t->corpus)->description, "xxh3", hash);
     char *text = mote_json_text(t->context, root, JSON_COMPACT | JSON_SORT_KEYS, &length);
     t->recipe = text ? mote_allocate(t->context, length + 1) : NULL;
     if (t->recipe) {
@@ -195,6 +218,7 @@ mote_status mote_trainer_open(mote_trainer *t, bool allocating)
     status = status == MOTE_OK ? build_graphs(t) : status;
     status = status == MOTE_OK ? measure(t) : status;
     status = status == MOTE_OK ? make_recipe(t) : status;
+    status = status == MOTE_OK && allocating && t->options.output ? measure_baselines(t) : status;
     return status == MOTE_OK && allocating ? allocate(t) : status;
 }
 

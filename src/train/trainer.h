@@ -12,6 +12,12 @@
 
 enum { MOTE_PATH_BYTES = 4096, MOTE_SIMULATED_BASES = 4 << 20 };
 
+/* What a context model pays for the validation data. */
+typedef struct mote_baseline {
+    int order;
+    double bits;
+} mote_baseline;
+
 typedef struct mote_trainer {
     mote_context *context;
     mote_train_options options; /* every field filled */
@@ -19,6 +25,8 @@ typedef struct mote_trainer {
     mote_policy_set *policy;
     mote_corpus *corpus;
     double limit_bits, limit_error; /* NaN: not known */
+    mote_baseline baselines[4];
+    int baseline_count;
     mote_graph *graph, *evaluation_graph;
     mote_model model, evaluation_model;
     mote_plan *plan, *evaluation_plan;
@@ -51,9 +59,9 @@ mote_status mote_trainer_validate(mote_trainer *trainer, size_t batches, double 
 /* Nats a token as bits a base or residue. */
 double mote_trainer_bits(const mote_trainer *trainer, double loss);
 
-/* The recipe and the data as JSON, the latter with what simple models pay for it; new references. */
+/* The recipe, and the data with what simple models pay for it, as JSON; new references. */
 json_t *mote_trainer_recipe(const mote_trainer *trainer);
-json_t *mote_trainer_data(const mote_trainer *trainer, bool baselines);
+json_t *mote_trainer_data(const mote_trainer *trainer);
 
 /* Exchanges the parameters and their moving average, if there is one: what is evaluated and saved. */
 void mote_trainer_exchange_average(mote_trainer *trainer);

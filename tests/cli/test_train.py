@@ -1,0 +1,312 @@
+"""mote train, eval and plan as a user runs them: options, memory, kills and resumes, damage, bad input."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from conftest import BUILD, data_folder, mote_program  # noqa: E402,F401
+
+PROGRAM = str(BUILD / "mote")
+TINY = ["--model", "gpt-tiny", "--layers", "2", "--width", "32", "--heads", "2", "--context", "32", "--batch", "4",
+        "--steps", "20", "--evaluate-batches", "2", "--threads", "1"]
+
+
+def write_fasta(path, letters, length, seed, records=1):
+    """Random records in which a letter depends on the one before, so that there is something to learn."""
+    rng = np.random.default_rng(seed)
+    steps = rng.choice(len(letters), length, p=[0.5] + [0.5 / (len(letters) - 1)] * (len(letters) - 1))
+    text = "".join(letters[i] for i in np.cumsum(steps) % len(letters))
+    with open(path, "w") as file:
+        for i, piece in enumerate(np.array_split(np.arange(length), records)):
+            file.write(f">record {i}\n{text[piece[0]:piece[-1] + 1]}\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def genome(tmp_path_factory):
+    return write_fasta(tmp_path_factory.mktemp("data") / "genome.fa", "ACGT", 20000, 1)
+
+
+def same_model(a, b):
+    return (Path(a) / "model.safetensors").read_bytes() == (Path(b) / "model.safetensors").read_bytes()
+
+
+def run_of(folder):
+    return json.loads((Path(folder) / "run.json").read_text())
+
+
+# ---- options ----
+
+
+def test_nothing_can_be_asked_for(mote_program, genome, tmp_path):
+    """0 means 0 where that is a choice, also against a model that has something else."""
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps({"model": "gpt-tiny", "dropout": 0.5}))
+    mote_program("train", genome, *TINY, "--steps", "1", "-o", tmp_path / "a", "--model", model,
+                 "--dropout", "0", "--average", "0", "--clip", "0", "--weight-decay", "0", "--minimum-rate", "0")
+    recipe = run_of(tmp_path / "a")["recipe"]
+    assert all(recipe[name] == 0 for name in ("dropout", "average", "clip", "weight_decay", "minimum_rate"))
+
+
+@pytest.mark.parametrize("option, value, message", [
+    ("--rate", "0", "learning_rate: expected a number above 0 and below 1000, found 0"),
+    ("--validation", "0", "validation: expected a number above 0 and below 0.9, found 0"),
+    ("--validation", "1", "validation: expected a number above 0 and below 0.9, found 1"),
+    ("--beta2", "1", "beta2: expected at least 0 and below 1, found 1"),
+    ("--policy", "mxfp7", "unknown policy 'mxfp7'; known: fp32 bf16"),
+    ("--model", "gpt-huge", "unknown name 'gpt-huge'; known: gpt-tiny"),
+    ("--model", '{"model": "gpt-tiny", "depth": 3}', "unknown key 'depth'"),
+    ("--heads", "3", "the width (32) must be a multiple of heads (3)"),
+    ("--optimizer", "adam", "unknown name 'adam'; known: adamw adamw8 sgd"),
+    ("--schedule", "steps", "unknown name 'steps'; known: cosine linear constant"),
+    ("--vocabulary", "dna", "unknown name 'dna'; known: byte"),
+    ("--split", "half", "unknown name 'half'; known: auto record block"),
+    ("--context", "40000", "the largest context that works is 19003"),
+])
+def test_refused_options(mote_program, genome, tmp_path, option, value, message):
+    error = mote_program("train", genome, *TINY, "-o", tmp_path / "a", option, value, status=1).stderr
+    assert message in error and not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--batch", "0"], ["--steps", "many"], ["--rate", "fast"], ["--seed", "-1"], ["--what"],
+                                       ["--memory", "3 apples"]])
+def test_misused_options(mote_program, genome, arguments):
+    assert mote_program("train", genome, *arguments, status=2).stderr.startswith("mote train: ")
+
+
+# ---- memory ----
+
+BIG = ["--model", "gpt-tiny", "--context", "256", "--steps", "1", "--evaluate-batches", "1", "--threads", "1"]
+
+
+@pytest.mark.parametrize("policy", ["fp32", "mxfp6"])
+def test_the_plan_is_the_peak(mote_program, genome, tmp_path, policy):
+    """mote plan, run.json and what the process took, beside what a run of nearly nothing takes."""
+    planned = json.loads(mote_program("plan", genome, *BIG, "--policy", policy, "--json").stdout)["total_bytes"]
+    mote_program("train", genome, *TINY, "--steps", "1", "--width", "8", "--context", "8", "--batch", "1", "-o", tmp_path / "little")
+    mote_program("train", genome, *BIG, "--policy", policy, "-o", tmp_path / "run")
+    little, run = run_of(tmp_path / "little"), run_of(tmp_path / "run")
+    assert run["plan"]["peak_bytes"] == planned == sum(c["bytes"] for c in run["plan"]["categories"])
+    here, there = (r["results"]["measured_peak_bytes"] - r["plan"]["peak_bytes"] for r in (run, little))
+    assert abs(here - there) < 0.03 * planned
+
+
+def test_a_memory_limit_is_obeyed_or_refused_with_one_that_works(mote_program, genome, tmp_path):
+    options = [genome, *BIG, "--policy", "fp32", "--average", "0.9", "--accumulation", "2"]
+    error = mote_program("train", *options, "--memory", "10M", "-o", tmp_path / "a", status=1).stderr
+    least = error.split("the smallest limit that works is ")[1].split(" MB")[0]
+    mote_program("train", *options, "--memory", f"{least}M", "-o", tmp_path / "a")
+    run = run_of(tmp_path / "a")
+    assert run["plan"]["recomputed"] > 0 and run["plan"]["peak_bytes"] <= float(least) * 1e6
+    assert f"{float(least) - 0.02:.2f} MB" in mote_program("plan", *options, "--memory", f"{float(least) - 0.02:.2f}M", status=1).stderr
+    mote_program("train", *options, "-o", tmp_path / "b")
+    free = run_of(tmp_path / "b")
+    saved = free["plan"]["peak_bytes"] - run["plan"]["peak_bytes"]
+    measured = free["results"]["measured_peak_bytes"] - run["results"]["measured_peak_bytes"]
+    assert saved > 5e6 and abs(measured - saved) < 0.03 * free["plan"]["peak_bytes"]
+    assert same_model(tmp_path / "a", tmp_path / "b")
+
+
+# ---- the same bits ----
+
+SHORT = ["--model", "gpt-tiny", "--layers", "2", "--width", "32", "--heads", "2", "--context", "32", "--batch", "4", "--steps", "60",
+         "--checkpoint-every", "5", "--evaluate-every", "20", "--evaluate-batches", "2", "--threads", "1"]
+
+RECIPES = {
+    "mxfp6": ["--policy", "mxfp6"],
+    "fp32 average": ["--policy", "fp32", "--average", "0.9"],
+    "mxint8 accumulation": ["--policy", "mxint8", "--accumulation", "2"],
+    "mxfp4 adamw8 dropout": ["--policy", "mxfp4", "--optimizer", "adamw8", "--dropout", "0.1"],
+    "nvfp4 sgd, everything": ["--policy", "nvfp4", "--optimizer", "sgd", "--average", "0.8", "--accumulation", "2", "--dropout", "0.2"],
+    "esm": ["--model", "esm-tiny", "--policy", "mxfp8"],
+    "llama, limited": ["--model", "llama-tiny", "--layers", "4", "--batch", "16", "--policy", "bf16", "--memory", "4M"],
+}
+
+
+def metrics_of(folder):
+    lines = [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(genome, tmp_path_factory):
+    """One uninterrupted run of each recipe."""
+    runs = {}
+
+    def run(name):
+        if name not in runs:
+            folder = tmp_path_factory.mktemp("undisturbed") / "run"
+            subprocess.run([PROGRAM, "train", genome, *SHORT, *RECIPES[name], "-o", folder], check=True, capture_output=True, timeout=60)
+            runs[name] = folder
+        return runs[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_threads_change_no_bit(mote_program, genome, undisturbed, tmp_path, name):
+    idle = {"OMP_WAIT_POLICY": "passive"}  # threads that wait do not take the processor from other tests
+    mote_program("train", genome, *SHORT, *RECIPES[name], "--threads", "2", "-o", tmp_path / "run", env=idle)
+    assert same_model(tmp_path / "run", undisturbed(name))
+    assert metrics_of(tmp_path / "run") == metrics_of(undisturbed(name))
+
+
+def killed_after(arguments, stop):
+    """Starts the program and kills it as soon as stop() is true; False if it was done before."""
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None and not stop():
+        pass
+    process.kill()
+    error = process.communicate()[1]
+    assert process.returncode in (0, -signal.SIGKILL), error
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_a_kill_at_any_instant_costs_no_bit(genome, undisturbed, tmp_path, number):
+    """Three kills, each at a random moment; every third of the trials while a file is being written."""
+    rng = np.random.default_rng(number)
+    name = list(RECIPES)[number % len(RECIPES)]
+    expected, run = undisturbed(name), tmp_path / "run"
+    duration = 1.2 * run_of(expected)["results"]["seconds"]
+    for _ in range(3):
+        if number % 3:
+            end = time.monotonic() + rng.uniform(0, duration)
+            stop = lambda: time.monotonic() > end  # noqa: E731
+        else:
+            writing = "checkpoint-*.part" if rng.random() < 0.7 else "*.part"
+            skipped = iter(range(int(rng.integers(0, 8))))
+            stop = lambda: run.is_dir() and next(run.glob(writing), None) and next(skipped, None) is None  # noqa: E731
+        resume = ["--resume"] if (run / "run.json").exists() else []
+        killed_after(["train", genome, *SHORT, *RECIPES[name], "-o", run, *resume], stop)
+    resume = ["--resume"] if (run / "run.json").exists() else []
+    done = subprocess.run([PROGRAM, "train", genome, *SHORT, *RECIPES[name], "-o", run, *resume], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert same_model(run, expected) and metrics_of(run) == metrics_of(expected)
+    assert (run / "config.json").read_bytes() == (expected / "config.json").read_bytes()
+    assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in expected.iterdir())
+
+
+# ---- damage ----
+
+
+@pytest.fixture(scope="module")
+def kept(genome, tmp_path_factory):
+    """A run with all of its checkpoints."""
+    run = tmp_path_factory.mktemp("kept") / "run"
+    subprocess.run([PROGRAM, "train", genome, *SHORT, *RECIPES["mxfp6"], "--keep", "12", "-o", run], check=True, capture_output=True, timeout=60)
+    return run
+
+
+@pytest.fixture
+def interrupted(kept, tmp_path):
+    """The same as if it had been killed when it had checkpoints of steps 20, 25 and 30."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for name in ["run.json", "metrics.jsonl", *(f"checkpoint-0000000{step}.safetensors" for step in (20, 25, 30))]:
+        shutil.copy(kept / name, run / name)
+    return run
+
+
+def flip(path, bit):
+    data = bytearray(path.read_bytes())
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+
+
+def resume(genome, run):
+    return subprocess.run([PROGRAM, "train", genome, *SHORT, *RECIPES["mxfp6"], "--keep", "3", "-o", run, "--resume"], capture_output=True, text=True, timeout=60)
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "another file": lambda path: path.write_text("x" * 5000),
+    "a flipped bit at the end": lambda path: flip(path, 8 * path.stat().st_size - 3),
+    "another step": lambda path: path.write_bytes(path.read_bytes().replace(b'"30"', b'"29"')),
+    "another recipe": lambda path: path.write_bytes(path.read_bytes().replace(b"cosine", b"linear")),
+    "no hash": lambda path: path.write_bytes(path.read_bytes().replace(b"training.xxh3", b"training.xxx3")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_passed_over(genome, undisturbed, interrupted, damage):
+    last = interrupted / "checkpoint-000000030.safetensors"
+    DAMAGES[damage](last)
+    done = resume(genome, interrupted)
+    assert done.returncode == 0 and f"mote train: {last}" in done.stderr and "went on from the checkpoint before it" in done.stderr, done.stderr
+    expected = undisturbed("mxfp6")
+    assert same_model(interrupted, expected) and metrics_of(interrupted) == metrics_of(expected)
+
+
+def test_any_flipped_bit_is_noticed(genome, undisturbed, interrupted):
+    """In the header as well as in the numbers: never another result."""
+    last = interrupted / "checkpoint-000000030.safetensors"
+    intact, rng = last.read_bytes(), np.random.default_rng(1)
+    header = 8 + int.from_bytes(intact[:8], "little")
+    places = [*rng.integers(0, 8 * header, 20), *rng.integers(0, 8 * len(intact), 5)]
+    for bit in places:
+        copy = interrupted.parent / "copy"
+        shutil.copytree(interrupted, copy)
+        flip(copy / last.name, int(bit))
+        done = resume(genome, copy)
+        assert done.returncode == 0, (bit, done.stderr)
+        assert same_model(copy, undisturbed("mxfp6")), bit
+        shutil.rmtree(copy)
+
+
+def test_nothing_whole_is_left(genome, interrupted):
+    before = {p.name: p.read_bytes() for p in interrupted.iterdir()}
+    for step in (20, 25, 30):
+        path = interrupted / f"checkpoint-0000000{step}.safetensors"
+        path.write_bytes(before[path.name][:-1])
+    done = resume(genome, interrupted)
+    assert done.returncode == 1 and "checkpoint-000000020.safetensors" in done.stderr
+    assert (interrupted / "run.json").read_bytes() == before["run.json"]
+
+
+def test_a_damaged_checkpoint_never_replaces_a_good_one(genome, interrupted):
+    """Checkpoints that were passed over make room: with --keep 3 and two of them, three good ones are there soon."""
+    for step in (25, 30):
+        flip(interrupted / f"checkpoint-0000000{step}.safetensors", 8 * 3000)
+    killed_after(["train", genome, *SHORT, *RECIPES["mxfp6"], "--keep", "3", "--checkpoint-every", "2", "-o", interrupted, "--resume"],
+                 lambda: len(list(interrupted.glob("checkpoint-00000002[24].safetensors"))) > 0)
+    found = sorted(int(p.name[11:20]) for p in interrupted.glob("checkpoint-*.safetensors"))
+    assert 20 in found and 25 not in found and found[-1] < 60
+    assert resume(genome, interrupted).returncode == 0
+
+
+@pytest.mark.parametrize("changed", [
+    ["--policy", "mxfp4"], ["--width", "64"], ["--seed", "1"], ["--steps", "80"], ["--rate", "0.001"], ["--one-strand"],
+    ["--optimizer", "adamw8"], ["--average", "0.9"], ["--model", "llama-tiny"], ["--validation", "0.1"],
+])
+def test_a_run_of_something_else_is_refused(mote_program, genome, undisturbed, changed):
+    run = undisturbed("mxfp6")
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    error = mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], *changed, "-o", run, "--resume", status=1).stderr
+    assert f"{run}/checkpoint-000000060.safetensors: belongs to a run with another model, policy, recipe or data" in error
+    assert {p.name: p.read_bytes() for p in run.iterdir()} == before
+
+
+def test_data_is_known_by_what_is_in_it(mote_program, genome, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed("mxfp6"), run)
+    moved = shutil.copy(genome, tmp_path / "moved.fa")
+    mote_program("train", moved, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume")
+    assert same_model(run, undisturbed("mxfp6"))
+    text = Path(genome).read_text()
+    Path(genome).write_text(text[:-2] + ("A" if text[-2] != "A" else "C") + "\n")
+    try:
+        error = mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume", status=1).stderr
+    finally:
+        Path(genome).write_text(text)
+    assert "belongs to a run with another" in error
