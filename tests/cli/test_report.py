@@ -74,7 +74,7 @@ class Page(HTMLParser):
 def test_one_run(mote_program, tmp_path):
     run = make_run(tmp_path / "a", "mxfp6")
     out = mote_program("report", f"{run}/").stdout
-    assert out.startswith(f"wrote {run}/report.html (1 run, ")
+    assert out.splitlines()[-1].startswith(f"wrote {run}/report.html (1 run, ")
     text = (run / "report.html").read_text()
     page = Page(text)
     assert set(page.loads) == {"data:,"} and len(text) < 600_000
@@ -91,7 +91,10 @@ def test_one_run(mote_program, tmp_path):
 def test_several_runs(mote_program, tmp_path):
     runs = [make_run(tmp_path / p, p) for p in POLICIES]
     out = subprocess.run([str(BUILD / "mote"), "report", *map(str, runs)], cwd=tmp_path, capture_output=True, text=True)
-    assert out.returncode == 0 and out.stdout.startswith("wrote report.html (3 runs, ")
+    lines = out.stdout.splitlines()
+    assert out.returncode == 0 and lines[-1].startswith("wrote report.html (3 runs, ")
+    table = {line.split()[1]: line.split() for line in lines[1:4]}
+    assert table["mxfp4"][4] == "+2.15" and table["mxfp4"][6] == "2.00" and table["fp32"][4] == "+0.00"
     page = Page((tmp_path / "report.html").read_text())
     heading = next(row for row in page.rows if "% of FP32" in row)
     rows = {row[1]: dict(zip(heading, row)) for row in page.rows if len(row) == len(heading) and row[1] in POLICIES}
