@@ -14,6 +14,7 @@ typedef struct loop {
     double began, before; /* clock at the start; seconds of the run before it */
     size_t first;         /* step at which this process began */
     double smooth, best;  /* running mean of the loss, and its least */
+    size_t saved;         /* step of the last checkpoint; 0: there is none */
     char notice[1200];    /* of the resume */
 } loop;
 
@@ -35,8 +36,12 @@ static mote_status save_checkpoint(loop *l)
 {
     mote_training_state state = mote_trainer_state(l->t);
     state.seconds = seconds_now(l);
-    return l->t->options.output ? mote_checkpoint_write(l->t->context, &state, l->t->options.output, l->t->options.keep)
-                                : MOTE_OK;
+    if (!l->t->options.output) {
+        return MOTE_OK;
+    }
+    mote_status status = mote_checkpoint_write(l->t->context, &state, l->t->options.output, l->t->options.keep);
+    l->saved = status == MOTE_OK ? state.step : l->saved;
+    return status;
 }
 
 static mote_status log_step(loop *l)
@@ -63,28 +68,35 @@ static mote_status evaluate(loop *l, size_t batches)
                                            "validation_bits", mote_trainer_bits(t, loss), "seconds", seconds_now(l)));
 }
 
+/* Fails with what is left of the run. */
+static void fail_diverged(const loop *l, size_t step, const char *what)
+{
+    const mote_trainer *t = l->t;
+    char kept[64] = "there is no checkpoint yet";
+    if (l->saved) {
+        snprintf(kept, sizeof kept, "the checkpoint of step %zu is kept", l->saved);
+    }
+    mote_fail(t->context, MOTE_ERROR_UNSUPPORTED,
+              "step %zu: %s; %s. Try a lower learning rate (now %g), a longer warm-up or a wider policy", step, what,
+              kept, t->options.learning_rate);
+}
+
 /* A loss that is not finite, or whose running mean has gone far above its best. The message says what happened. */
 static bool diverged(loop *l)
 {
     enum { SETTLED = 20 }; /* steps before the running mean counts */
     mote_trainer *t = l->t;
+    char what[800];
     if (!isfinite(t->loss)) {
-        char found[768];
-        snprintf(found, sizeof found, "%s", mote_context_message(t->context));
-        mote_fail(t->context, MOTE_ERROR_UNSUPPORTED,
-                  "step %zu: the loss is not finite: %s; the last good checkpoint is kept. Try a lower learning rate "
-                  "(now %g) or a wider policy",
-                  t->step + 1, *found ? found : "no operation was found", t->options.learning_rate);
+        snprintf(what, sizeof what, "the loss or its gradient is not finite: %s", mote_context_message(t->context));
+        fail_diverged(l, t->step + 1, what);
         return true;
     }
     l->smooth = t->step - l->first <= 1 ? t->loss : 0.9 * l->smooth + 0.1 * t->loss;
     l->best = t->step - l->first <= SETTLED || l->smooth < l->best ? l->smooth : l->best;
     if (l->smooth > 1.5 * l->best + 0.5) {
-        mote_fail(t->context, MOTE_ERROR_UNSUPPORTED,
-                  "step %zu: training diverged: the loss rose from %.3f to %.3f; the last good checkpoint is kept. Try "
-                  "a lower "
-                  "learning rate (now %g), a longer warm-up or a wider policy",
-                  t->step, l->best, l->smooth, t->options.learning_rate);
+        snprintf(what, sizeof what, "training diverged: the loss rose from %.3f to %.3f", l->best, l->smooth);
+        fail_diverged(l, t->step, what);
         return true;
     }
     return false;
@@ -147,7 +159,7 @@ static mote_status resume(loop *l, bool *found)
     mote_status status =
         mote_checkpoint_read(t->context, &state, t->options.output, l->notice, sizeof l->notice, found);
     if (status == MOTE_OK && *found) {
-        t->step = state.step;
+        t->step = l->saved = state.step;
         l->before = state.seconds;
     }
     if (status == MOTE_OK) {

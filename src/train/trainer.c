@@ -316,6 +316,18 @@ static uint64_t seed_of(const mote_trainer *t, size_t part)
     return t->options.seed * UINT64_C(0x9E3779B97F4A7C15) + ((uint64_t)t->step * t->options.accumulation + part) + 1;
 }
 
+/* After a part that gave something that is not finite: the context's message says where that began. */
+static mote_status find_nonfinite(mote_trainer *t, size_t part)
+{
+    int found = 0;
+    t->loss = NAN;
+    mote_status status = mote_plan_find_nonfinite(t->plan, seed_of(t, part), &found);
+    if (status == MOTE_OK && !found) {
+        mote_fail(t->context, MOTE_OK, "every operation gives finite values, their sum is not");
+    }
+    return status;
+}
+
 /* Runs the parts; leaves the sum of their gradients in the plan. */
 static mote_status run_parts(mote_trainer *t)
 {
@@ -329,9 +341,8 @@ static mote_status run_parts(mote_trainer *t)
         }
         float loss = *(const float *)mote_plan_data(t->plan, t->model.loss);
         t->loss += (double)loss / (double)parts;
-        if (!isfinite(loss)) {
-            int found = 0;
-            return mote_plan_find_nonfinite(t->plan, seed_of(t, part), &found);
+        if (!isfinite(loss) || (parts > 1 && !isfinite(each_gradient(t, square)))) {
+            return find_nonfinite(t, part);
         }
         if (parts > 1) {
             each_gradient(t, part ? accumulate : keep);
@@ -363,9 +374,7 @@ mote_status mote_trainer_step(mote_trainer *t)
     double parts = (double)o->accumulation;
     t->gradient_norm = sqrt(each_gradient(t, square)) / parts;
     if (!isfinite(t->gradient_norm)) {
-        int found = 0;
-        t->loss = NAN;
-        return mote_plan_find_nonfinite(t->plan, seed_of(t, o->accumulation - 1), &found);
+        return find_nonfinite(t, o->accumulation - 1);
     }
     double clip = o->clip > 0 && t->gradient_norm > o->clip ? o->clip / t->gradient_norm : 1;
     mote_optimizer_settings settings = {.learning_rate = o->learning_rate *

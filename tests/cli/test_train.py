@@ -1,6 +1,8 @@
 """mote train, eval and plan as a user runs them: options, memory, kills and resumes, damage, bad input."""
 
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -311,3 +313,79 @@ def test_data_is_known_by_what_is_in_it(mote_program, genome, undisturbed, tmp_p
     finally:
         Path(genome).write_text(text)
     assert "belongs to a run with another" in error
+
+
+# ---- how a run can end ----
+
+
+@pytest.mark.parametrize("policy", ["fp32", "mxfp6", "mxfp4"])
+def test_divergence_names_its_place(mote_program, genome, tmp_path, policy):
+    run = tmp_path / "run"
+    wild = [*SHORT, "--policy", policy, "--optimizer", "sgd", "--clip", "0", "--rate", "999", "--accumulation", "2", "--checkpoint-every", "1"]
+    error = mote_program("train", genome, *wild, "-o", run, status=1).stderr
+    found = re.search(r"^mote train: step (\d+): the loss or its gradient is not finite: (\w+) of layer '([\w.]+)' \((forward|backward) pass\) gives "
+                      r"a value that is not finite; the checkpoint of step (\d+) is kept. Try a lower learning rate \(now 999\)", error)
+    assert found and found[3].startswith("transformer.") and int(found[5]) == int(found[1]) - 1
+    assert run_of(run)["status"] == "diverged" and (run / f"checkpoint-{int(found[5]):09d}.safetensors").exists()
+    assert not (run / "model.safetensors").exists()
+    assert all(np.isfinite(line.get("loss", 0)) for line in metrics_of(run)) and len(metrics_of(run)) >= int(found[5])
+    assert mote_program("train", genome, *wild, "-o", run, "--resume", status=1).stderr == error
+
+
+def test_a_loss_that_rises_is_divergence(mote_program, genome, tmp_path):
+    error = mote_program("train", genome, *SHORT, "--policy", "fp32", "--rate", "30", "--warmup", "50", "--steps", "100",
+                         "-o", tmp_path / "run", status=1).stderr
+    assert "training diverged: the loss rose from" in error and run_of(tmp_path / "run")["status"] == "diverged"
+
+
+def test_interrupt(mote_program, genome, undisturbed, tmp_path):
+    run, arguments = tmp_path / "run", ["train", genome, *SHORT, *RECIPES["mxfp6"]]
+    process = subprocess.Popen([PROGRAM, *map(str, arguments), "-o", run, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(7):
+        assert json.loads(process.stdout.readline())["steps"] == 60
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and "; a checkpoint is saved" in error and f"--resume -o {run}" in error
+    last = json.loads(rest.splitlines()[-1])["step"] if rest else 7
+    assert (run / f"checkpoint-{last:09d}.safetensors").exists() and run_of(run)["status"] == "interrupted"
+    mote_program(*arguments, "-o", run, "--resume")
+    assert same_model(run, undisturbed("mxfp6")) and metrics_of(run) == metrics_of(undisturbed("mxfp6"))
+
+
+def test_a_folder_that_holds_a_run(mote_program, genome, undisturbed, tmp_path):
+    run = undisturbed("mxfp6")
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    assert f"{run}: holds a run already; resume it, or choose another" in mote_program("train", genome, *SHORT, "-o", run, status=1).stderr
+    assert {p.name: p.read_bytes() for p in run.iterdir()} == before
+    assert "holds no run to resume" in mote_program("train", genome, *SHORT, "-o", tmp_path, "--resume", status=1).stderr
+
+
+def test_a_finished_run_may_be_resumed(mote_program, genome, undisturbed, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed("mxfp6"), run)
+    (run / "model.safetensors").unlink()
+    mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume")
+    assert same_model(run, undisturbed("mxfp6")) and metrics_of(run) == metrics_of(undisturbed("mxfp6"))
+    assert run_of(run)["results"]["bits"] == run_of(undisturbed("mxfp6"))["results"]["bits"]
+
+
+def test_full_disk(genome, kept, tmp_path):
+    """No file may grow beyond 100 kB, a checkpoint is larger: the run ends there, and goes on once there is room."""
+    run, arguments = tmp_path / "run", ["train", genome, *SHORT, *RECIPES["mxfp6"]]
+    limited = f"trap '' XFSZ; ulimit -f 200; exec {PROGRAM} {' '.join(map(str, arguments))} -o {run}"
+    done = subprocess.run(["/bin/sh", "-c", limited], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and f"{run}/checkpoint-000000005.safetensors: cannot write: File too large" in done.stderr
+    assert run_of(run)["status"] == "failed" and sorted(p.name for p in run.iterdir()) == ["metrics.jsonl", "run.json"]
+    again = subprocess.run(["/bin/sh", "-c", f"{limited} --resume"], capture_output=True, text=True, timeout=60)
+    assert again.returncode == 1 and "File too large" in again.stderr
+    done = subprocess.run([PROGRAM, *map(str, arguments), "-o", run, "--resume"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and same_model(run, kept) and metrics_of(run) == metrics_of(kept)
+
+
+def test_no_permission(mote_program, genome, tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    if os.access(closed, os.W_OK):
+        pytest.skip("this user may write everywhere")
+    for run in (closed, closed / "run"):
+        assert "Permission denied" in mote_program("train", genome, *TINY, "-o", run, status=1).stderr
