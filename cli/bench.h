@@ -18,7 +18,7 @@ typedef struct bench_options {
 
 /* One function a benchmark, in the table of bench.c. */
 typedef int bench_function(const bench_options *options);
-bench_function bench_quantize, bench_matmul, bench_attention;
+bench_function bench_quantize, bench_matmul, bench_attention, bench_train;
 
 /* The middle of count times, which are sorted. */
 double bench_median(double *times, int count);
@@ -45,10 +45,11 @@ bool bench_peer_prepare(int peer, size_t m, size_t n, size_t k, const float *w);
 /* False if the library refused. */
 bool bench_peer_multiply(int peer, size_t m, size_t n, size_t k, const float *x, const float *w, float *y);
 
-/* torch in a child process of MOTE_TORCH_PYTHON or python3, with so many threads; false if there is none. */
-bool bench_torch_open(int threads, char *version, size_t size);
-/* Seconds of one run of its causal attention over a length, 8 heads of 64, of repeat together; 0 if it failed. */
-double bench_torch_seconds(size_t length, bool backward, size_t repeat);
+/* A script in a child process of MOTE_TORCH_PYTHON or python3, with the number of threads as its argument; its first
+ * line of output is torch's version. False if there is no torch. */
+bool bench_torch_open(const char *script, int threads, char *version, size_t size);
+/* Sends it a line; the number that it answers, 0 if it failed. */
+__attribute__((format(printf, 1, 2))) double bench_torch_ask(const char *format, ...);
 void bench_torch_close(void);
 
 #endif

@@ -10,6 +10,24 @@
 
 enum { HEADS = 8, WIDTH = 64, ARRAYS = 8, ROW = HEADS * WIDTH, INPUTS = 4 /* q k v and y's gradient */ };
 
+/* Answers each line "length backward repeat" by the seconds of one run on 8 heads of 64. */
+static const char script[] =
+    "import sys, time, torch\n"
+    "torch.set_num_threads(int(sys.argv[1]))\n"
+    "print(torch.__version__, flush=True)\n"
+    "made = {}\n"
+    "for line in sys.stdin:\n"
+    "    length, backward, repeat = map(int, line.split())\n"
+    "    if length not in made:\n"
+    "        made = {length: [torch.randn(1, 8, length, 64, requires_grad=True) for _ in range(3)]}\n"
+    "    with torch.set_grad_enabled(bool(backward)):\n"
+    "        start = time.perf_counter()\n"
+    "        for _ in range(repeat):\n"
+    "            y = torch.nn.functional.scaled_dot_product_attention(*made[length], is_causal=True)\n"
+    "            if backward:\n"
+    "                y.backward(torch.ones_like(y))\n"
+    "        print((time.perf_counter() - start) / repeat, flush=True)\n";
+
 typedef struct bench {
     const bench_options *options;
     mote_context *context;
@@ -97,7 +115,7 @@ static bool measure(bench *b, const mote_format *formats, int count, bool backwa
             times[f][slot] = (mote_clock() - start) / (double)repeat;
         }
         rest(b);
-        theirs[slot] = b->torch ? bench_torch_seconds(b->length, backward, repeat) : 0;
+        theirs[slot] = b->torch ? bench_torch_ask("%zu %d %zu\n", b->length, backward, repeat) : 0;
     }
     b->torch_seconds[backward] = cli_interrupted() ? 0 : bench_median(theirs, b->options->runs);
     for (int f = 0; f < count && !cli_interrupted(); f++) {
@@ -182,7 +200,7 @@ int bench_attention(const bench_options *options)
             return CLI_FAILED;
         }
         b.peak = bench_peak_fp32() * b.threads;
-        b.torch = bench_torch_open(b.threads, version, sizeof version);
+        b.torch = bench_torch_open(script, b.threads, version, sizeof version);
         print_head(&b, version);
         for (size_t i = 0; i < (options->size ? 1 : sizeof lengths / sizeof *lengths) && ok && !cli_interrupted();
              i++) {

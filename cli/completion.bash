@@ -15,7 +15,7 @@ _mote() {
         info) options="--json" ;;
         cast) options="--format --to --axis --rounding --scale-rule --seed --include --exclude --json" ;;
         inspect) options="--json" ;;
-        bench) options="quantize matmul attention --format --threads --size --runs --json" ;;
+        bench) options="quantize matmul attention train --format --threads --size --runs --json" ;;
         train|plan) options="--vocabulary --validation --split --one-strand --model --layers --width --heads --context --dropout --policy --steps --batch
             --accumulation --rate --schedule --warmup --minimum-rate --optimizer --beta1 --beta2 --weight-decay --clip --average --seed --memory --threads
             --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --json" ;;

@@ -1,35 +1,18 @@
-/* torch's attention, measured in a child process: mote needs neither Python nor torch. */
+/* A peer in Python, measured in a child process: mote needs neither Python nor torch. */
 #include "bench.h"
 
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Answers each line "length backward repeat" by the seconds of one run on 8 heads of 64. */
-static const char script[] =
-    "import sys, time, torch\n"
-    "torch.set_num_threads(int(sys.argv[1]))\n"
-    "print(torch.__version__, flush=True)\n"
-    "made = {}\n"
-    "for line in sys.stdin:\n"
-    "    length, backward, repeat = map(int, line.split())\n"
-    "    if length not in made:\n"
-    "        made = {length: [torch.randn(1, 8, length, 64, requires_grad=True) for _ in range(3)]}\n"
-    "    with torch.set_grad_enabled(bool(backward)):\n"
-    "        start = time.perf_counter()\n"
-    "        for _ in range(repeat):\n"
-    "            y = torch.nn.functional.scaled_dot_product_attention(*made[length], is_causal=True)\n"
-    "            if backward:\n"
-    "                y.backward(torch.ones_like(y))\n"
-    "        print((time.perf_counter() - start) / repeat, flush=True)\n";
-
 static pid_t child;
 static FILE *requests, *answers;
 
-static void run_child(int in, int out, int threads)
+static void run_child(int in, int out, const char *script, int threads)
 {
     const char *python = getenv("MOTE_TORCH_PYTHON");
     char count[16];
@@ -53,7 +36,7 @@ static bool answer(char *line, size_t size)
     return true;
 }
 
-bool bench_torch_open(int threads, char *version, size_t size)
+bool bench_torch_open(const char *script, int threads, char *version, size_t size)
 {
     int in[2], out[2];
     if (pipe(in) != 0) {
@@ -69,7 +52,7 @@ bool bench_torch_open(int threads, char *version, size_t size)
     if (child == 0) {
         close(in[1]);
         close(out[0]);
-        run_child(in[0], out[1], threads);
+        run_child(in[0], out[1], script, threads);
     }
     close(in[0]);
     close(out[1]);
@@ -82,14 +65,14 @@ bool bench_torch_open(int threads, char *version, size_t size)
     return false;
 }
 
-double bench_torch_seconds(size_t length, bool backward, size_t repeat)
+double bench_torch_ask(const char *format, ...)
 {
     char line[64];
-    if (!requests || fprintf(requests, "%zu %d %zu\n", length, backward, repeat) < 0 || fflush(requests) != 0 ||
-        !answer(line, sizeof line)) {
-        return 0;
-    }
-    return strtod(line, NULL);
+    va_list arguments;
+    va_start(arguments, format);
+    bool sent = requests && vfprintf(requests, format, arguments) >= 0 && fflush(requests) == 0;
+    va_end(arguments);
+    return sent && answer(line, sizeof line) ? strtod(line, NULL) : 0;
 }
 
 void bench_torch_close(void)
