@@ -88,6 +88,19 @@ static json_t *describe_baselines(const mote_trainer *t)
     return baselines;
 }
 
+/* A line for titles: "ecoli.fa.gz and 2 more, 4.64 million bases". */
+static void describe_shortly(const mote_trainer *t, char *text, size_t size)
+{
+    const mote_corpus_info *info = mote_corpus_describe(t->corpus);
+    const char *first = t->options.data_count ? t->options.data[0] : "simulated genes", *slash = strrchr(first, '/');
+    char more[32] = "";
+    if (t->options.data_count > 1) {
+        snprintf(more, sizeof more, " and %zu more", t->options.data_count - 1);
+    }
+    snprintf(text, size, "%s%s, %.3g million %ss", slash ? slash + 1 : first, more, (double)info->letters / 1e6,
+             info->vocabulary->dna ? "base" : "residue");
+}
+
 json_t *mote_trainer_data(const mote_trainer *t)
 {
     const mote_corpus_info *info = mote_corpus_describe(t->corpus);
@@ -98,10 +111,13 @@ json_t *mote_trainer_data(const mote_trainer *t)
     if (!isnan(t->limit_bits)) {
         limit = json_pack("{s:f s:f}", "bits", t->limit_bits, "error", t->limit_error);
     }
-    return json_pack("{s:s s:o s:s s:s s:I s:I s:o s:o}", "description", info->description, "sources", sources,
-                     "vocabulary", info->vocabulary->name, "unit", info->vocabulary->dna ? "base" : "residue", "tokens",
-                     (json_int_t)info->training_tokens, "validation_tokens", (json_int_t)info->validation_tokens,
-                     "limit", limit, "baselines", describe_baselines(t));
+    char description[256];
+    describe_shortly(t, description, sizeof description);
+    return json_pack("{s:s s:s s:o s:s s:s s:I s:I s:o s:o}", "description", description, "details", info->description,
+                     "sources", sources, "vocabulary", info->vocabulary->name, "unit",
+                     info->vocabulary->dna ? "base" : "residue", "tokens", (json_int_t)info->training_tokens,
+                     "validation_tokens", (json_int_t)info->validation_tokens, "limit", limit, "baselines",
+                     describe_baselines(t));
 }
 
 /* ---- graphs and plans ---- */
