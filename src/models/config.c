@@ -209,13 +209,14 @@ mote_status mote_model_parse(mote_context *context, const char *name_or_json, mo
 
 mote_status mote_model_check(mote_context *context, const mote_model_config *c)
 {
-    enum { MOST = 1 << 24 };
+    enum { MOST = 1 << 24, MOST_LAYERS = 1 << 10 }; /* passes over a graph take time by the square of its nodes */
     size_t sizes[] = {c->vocabulary, c->context, c->layers, c->width, c->heads, c->key_heads, c->hidden};
     const char *const names[] = {"vocabulary", "context", "layers", "width", "heads", "key_heads", "hidden"};
     for (int i = 0; i < 7; i++) {
-        if (sizes[i] == 0 || sizes[i] > MOST) {
-            return mote_fail(context, MOTE_ERROR_ARGUMENT, "model: %s: expected 1 to %d, found %zu", names[i],
-                             (int)MOST, sizes[i]);
+        size_t most = strcmp(names[i], "layers") == 0 ? MOST_LAYERS : MOST;
+        if (sizes[i] == 0 || sizes[i] > most) {
+            return mote_fail(context, MOTE_ERROR_ARGUMENT, "model: %s: expected 1 to %zu, found %zu", names[i], most,
+                             sizes[i]);
         }
     }
     if (c->width % c->heads || c->heads % c->key_heads) {
