@@ -142,7 +142,9 @@ static bool write_data(char *path)
     FILE *file = descriptor >= 0 ? fdopen(descriptor, "w") : NULL;
     uint64_t state = 1;
     for (int i = 0; file && i < LINES; i++) {
-        fprintf(file, i % 400 ? "" : ">random%d\n", i);
+        if (i % 400 == 0) {
+            fprintf(file, ">random%d\n", i);
+        }
         for (int k = 0; k < COLUMNS; k++) {
             state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
             fputc("ACGT"[state >> 62], file);
