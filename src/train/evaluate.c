@@ -49,6 +49,10 @@ static mote_status open_model(evaluation *e)
         return mote_fail(e->context, MOTE_ERROR_ARGUMENT, "context: the model has learned %zu positions, found %zu",
                          e->config.context, o->context);
     }
+    if (o->stride > o->context) {
+        return mote_fail(e->context, MOTE_ERROR_ARGUMENT, "stride: expected at most the context, %zu, found %zu",
+                         o->context, o->stride);
+    }
     mote_status status = mote_graph_create(e->context, &e->graph);
     status = status == MOTE_OK ? mote_model_build(e->graph, &e->config, o->batch, o->context, 0, &e->model) : status;
     status =
@@ -91,7 +95,10 @@ static mote_status score(evaluation *e, mote_train_callback *callback, void *use
             return mote_fail(e->context, MOTE_ERROR_CANCELLED, "stopped after %zu of %zu batches", i + 1, count);
         }
     }
-    r->loss = r->tokens ? sum / (double)r->tokens : NAN;
+    if (r->tokens == 0) {
+        return mote_fail(e->context, MOTE_ERROR_SHAPE, "the data has no token to score in windows of %zu", o->context);
+    }
+    r->loss = sum / (double)r->tokens;
     r->bits = r->units > 0 ? sum / log(2) / r->units : NAN;
     r->perplexity = exp(r->loss);
     return MOTE_OK;
