@@ -231,7 +231,8 @@ mote_status mote_folder_append(const mote_trainer *t, json_t *object)
     char *text = mote_json_text(t->context, object, JSON_COMPACT | JSON_REAL_PRECISION(9), &length);
     mote_status status = text ? path_of(t, "metrics.jsonl", path) : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
-        FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) == MOTE_FAULT_NONE ? fopen(path, "a") : NULL;
+        errno = ENOSPC; /* what an injected fault says */
+        FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) != MOTE_FAULT_FAIL ? fopen(path, "a") : NULL;
         bool written = file && fwrite(text, 1, length, file) == length && fputc('\n', file) != EOF;
         written = file && fclose(file) == 0 && written;
         status = written ? MOTE_OK : system_error(t, path, "append to it");
