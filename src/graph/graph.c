@@ -313,7 +313,9 @@ mote_value mote_graph_append(mote_graph *graph, const mote_op *op, int input_cou
                       .segment = graph->segment,
                       .phase = graph->phase,
                       .number = graph->number >= 0 ? graph->number : graph->node_count};
-    memcpy(node.inputs, inputs, (size_t)input_count * sizeof *inputs);
+    if (input_count) {
+        memcpy(node.inputs, inputs, (size_t)input_count * sizeof *inputs);
+    }
     if (size) {
         memcpy(node.attributes, attributes, size);
     }
