@@ -42,6 +42,7 @@ test: all $(VENV)/.ready
 
 test-exhaustive: all
 	$(BUILD)/tests/exhaustive --all
+	$(BUILD)/tests/fault --all
 
 # With the FP32 libraries that products are measured against.
 bench:

@@ -80,7 +80,7 @@ static void name_folder(const mote_train_options *o, char *folder, size_t size)
     }
 }
 
-static void print_result(const mote_train_result *r)
+static void print_result(const mote_train_result *r, const char *folder)
 {
     char bytes[32];
     printf("\n%zu parameters, %zu steps in %.1f s, %.0f tokens/s, %s planned\n", r->parameters, r->steps, r->seconds,
@@ -91,27 +91,14 @@ static void print_result(const mote_train_result *r)
         printf("the data's entropy rate is %.4f +- %.4f bits: %.4f above it\n", r->limit_bits, r->limit_error,
                r->bits - r->limit_bits);
     }
-    printf("wrote %s/: config.json, model.safetensors, run.json, metrics.jsonl, report.html\n", r->folder);
-}
-
-/* The command line as it would be typed again. */
-static void join_command(int argc, char **argv, char *text, size_t size)
-{
-    size_t used = 0;
-    for (int i = 0; i < argc && used + 1 < size; i++) { /* argv[0] is "mote train" */
-        bool quoted = i > 0 && strpbrk(argv[i], " \t\"$&;|<>(){}*?") != NULL;
-        int length =
-            snprintf(text + used, size - used, "%s%s%s%s", i ? " " : "", quoted ? "'" : "", argv[i], quoted ? "'" : "");
-        used += length > 0 ? (size_t)length : 0;
-    }
+    printf("wrote %s/: config.json, model.safetensors, run.json, metrics.jsonl, report.html\n", folder);
 }
 
 int cli_train(int argc, char **argv)
 {
     cli_training t;
-    char folder[512], report[600], command[4096];
+    char folder[512], report[4200];
     mote_train_result result = {0};
-    join_command(argc, argv, command, sizeof command);
     if (!cli_training_parse("train", argc, argv, &t)) {
         return CLI_USAGE;
     }
@@ -119,7 +106,6 @@ int cli_train(int argc, char **argv)
         name_folder(&t.options, folder, sizeof folder);
         t.options.output = folder;
     }
-    t.options.command = command;
     mote_context *context = cli_context((int)t.threads, NULL);
     if (!context) {
         cli_training_release(&t);
@@ -145,7 +131,7 @@ int cli_train(int argc, char **argv)
             cli_complain(CLI_FAILED, "train", "the model is saved, its report is not: %s",
                          mote_context_message(context));
         } else if (!t.json) {
-            print_result(&result);
+            print_result(&result, t.options.output);
         }
     }
     mote_context_destroy(context);

@@ -8,6 +8,7 @@
 typedef struct cli_training {
     mote_train_options options;
     char *policy, *model; /* texts of files, or NULL */
+    char *command;        /* what was typed */
     long threads;
     bool json;
 } cli_training;

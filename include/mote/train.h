@@ -22,6 +22,7 @@ typedef struct mote_train_options {
     size_t layers, width, heads, context; /* 0: the model's */
     const char *policy;                   /* a name or JSON, see mote_policy_set; NULL: mxfp6_e2m3 */
     const char *output;                   /* the run folder; NULL: none is written */
+    const char *command;                  /* how the run was asked for, for run.json; NULL: not known */
     size_t steps;                         /* default 1000 (simulated genes: 1400) */
     size_t batch;                         /* sequences a step; default 8 (4) */
     size_t accumulation;   /* parts of a step that are run one after the other; batch is that of each; default 1 */
@@ -46,7 +47,6 @@ typedef struct mote_train_options {
     size_t log_every;          /* steps; default steps / 200 */
     uint64_t seed;             /* of everything random */
     uint64_t memory_limit;     /* bytes of plans and optimizer together; 0: none */
-    const char *command;       /* how the run was asked for, kept in run.json; NULL: not known */
     int resume;                /* not 0: go on from output's last checkpoint; options must be the run's own */
 } mote_train_options;
 

@@ -171,7 +171,7 @@ void mote_model_resize(mote_model_config *config, bool key_heads, bool hidden)
 json_t *mote_model_to_json(const mote_model_config *config)
 {
     json_t *object = json_object();
-    json_object_set_new(object, "model", json_string(config->name));
+    int failed = json_object_set_new(object, "model", json_string(config->name));
     for (int i = 0; i < FIELDS; i++) {
         const char *at = (const char *)config + fields[i].offset;
         json_t *value = NULL;
@@ -185,7 +185,11 @@ json_t *mote_model_to_json(const mote_model_config *config)
             value = json_string(fields[i].choices[number]);
             break;
         }
-        json_object_set_new(object, fields[i].key, value);
+        failed |= json_object_set_new(object, fields[i].key, value);
+    }
+    if (failed) {
+        json_decref(object);
+        return NULL;
     }
     return object;
 }

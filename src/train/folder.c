@@ -178,24 +178,31 @@ static const char *name_of(const char *folder)
     return mote_text_valid(name, strlen(name)) ? name : "run";
 }
 
-mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
+void mote_folder_date(char text[32])
 {
-    char path[MOTE_PATH_BYTES], started[32];
     time_t now = time(NULL);
     struct tm date;
+    if (!gmtime_r(&now, &date) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &date) == 0) {
+        *text = '\0';
+    }
+}
+
+mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
+{
+    char path[MOTE_PATH_BYTES], written[32];
     mote_status status = path_of(t, "run.json", path);
-    if (status != MOTE_OK || !gmtime_r(&now, &date)) {
+    if (status != MOTE_OK) {
         return status;
     }
-    strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", &date);
+    mote_folder_date(written);
     json_t *model = mote_model_to_json(&t->config);
     json_object_set_new(model, "type", json_string(mote_model_family_of(&t->config)->type));
     json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
-    json_t *root = json_pack("{s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
-                             name_of(t->options.output), "status", state, "written", started, "model", model, "policy",
-                             describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t),
-                             "machine", describe_machine(t), "seed", (json_int_t)t->options.seed, "plan",
-                             describe_plan(t), "results", describe_result(result));
+    json_t *root = json_pack("{s:s s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
+                             name_of(t->options.output), "status", state, "started", t->started, "written", written,
+                             "model", model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data",
+                             mote_trainer_data(t), "machine", describe_machine(t), "seed", (json_int_t)t->options.seed,
+                             "plan", describe_plan(t), "results", describe_result(result));
     if (t->options.command) {
         json_object_set_new(root, "command", json_string(t->options.command));
     }
@@ -224,7 +231,8 @@ mote_status mote_folder_append(const mote_trainer *t, json_t *object)
     char *text = mote_json_text(t->context, object, JSON_COMPACT | JSON_REAL_PRECISION(9), &length);
     mote_status status = text ? path_of(t, "metrics.jsonl", path) : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
-        FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) == MOTE_FAULT_NONE ? fopen(path, "a") : NULL;
+        errno = ENOSPC; /* what an injected fault says */
+        FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) != MOTE_FAULT_FAIL ? fopen(path, "a") : NULL;
         bool written = file && fwrite(text, 1, length, file) == length && fputc('\n', file) != EOF;
         written = file && fclose(file) == 0 && written;
         status = written ? MOTE_OK : system_error(t, path, "append to it");

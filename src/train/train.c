@@ -225,6 +225,7 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
     mote_trainer t = {.context = context, .options = *options};
     loop l = {.t = &t, .callback = callback, .user = user};
     bool found = false;
+    mote_folder_date(t.started);
     mote_status status = mote_trainer_open(&t, true);
     bool folder = status == MOTE_OK && options->output;
     status = folder ? mote_folder_open(&t) : status;

@@ -37,6 +37,7 @@ typedef struct mote_trainer {
     char *recipe;                                   /* text by which a checkpoint knows its run */
     size_t step;
     double seconds, loss, gradient_norm, validation_loss;
+    char started[32]; /* when this process began, ISO 8601 */
 } mote_trainer;
 
 /* Fills every option that was left to its default. */

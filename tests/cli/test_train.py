@@ -1,8 +1,11 @@
 """mote train, eval and plan as a user runs them: options, memory, kills and resumes, damage, bad input."""
 
+import gzip
+import html
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -277,14 +280,17 @@ def test_nothing_whole_is_left(genome, interrupted):
 
 
 def test_a_damaged_checkpoint_never_replaces_a_good_one(genome, interrupted):
-    """Checkpoints that were passed over make room: with --keep 3 and two of them, three good ones are there soon."""
+    """With --keep 3, those that were passed over must not count, and not push out what comes before them."""
     for step in (25, 30):
         flip(interrupted / f"checkpoint-0000000{step}.safetensors", 8 * 3000)
-    killed_after(["train", genome, *SHORT, *RECIPES["mxfp6"], "--keep", "3", "--checkpoint-every", "2", "-o", interrupted, "--resume"],
-                 lambda: (interrupted / "checkpoint-000000024.safetensors").exists()
-                 and not (interrupted / "checkpoint-000000025.safetensors").exists())
+    arguments = ["train", genome, *SHORT, *RECIPES["mxfp6"], "--keep", "3", "--checkpoint-every", "2", "-o", interrupted, "--resume", "--json"]
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while json.loads(process.stdout.readline())["step"] < 25:  # the checkpoint of step 24 is written
+        pass
+    process.kill()
+    process.communicate()
     found = sorted(int(p.name[11:20]) for p in interrupted.glob("checkpoint-*.safetensors"))
-    assert 20 in found and 25 not in found and found[-1] < 60
+    assert len(found) >= 3 and all(step % 2 == 0 for step in found)
     assert resume(genome, interrupted).returncode == 0
 
 
@@ -389,3 +395,96 @@ def test_no_permission(mote_program, genome, tmp_path):
         pytest.skip("this user may write everywhere")
     for run in (closed, closed / "run"):
         assert "Permission denied" in mote_program("train", genome, *TINY, "-o", run, status=1).stderr
+
+
+# ---- bad input ----
+
+BAD = {
+    "empty file": ("", "expected sequences, found an empty file"),
+    "no letters": (">a\n>b\n", "every record is empty (2)"),
+    "a zero byte": (">a\nACGT\0ACGT\n", "record 1 ('a'), line 2: expected a letter behind letter 4, found the byte 0x00"),
+    "no FASTA": ("hello world\n", "line 1: expected a record"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_data(mote_program, tmp_path, name):
+    content, message = BAD[name]
+    path = tmp_path / "bad.fa"
+    path.write_text(content)
+    error = mote_program("train", path, *TINY, "-o", tmp_path / "run", status=1).stderr
+    assert f"mote train: {path}: {message}" in error and not (tmp_path / "run").exists()
+
+
+def test_data_of_another_kind(mote_program, genome, undisturbed, tmp_path):
+    protein = tmp_path / "protein.fa"
+    protein.write_text(">p\n" + "MKVLAAGIVGLCAKAYWLERSTDEQNPHFFILMMV" * 20 + "\n")
+    refused = f"{protein}: only 26 % of the letters are known to the vocabulary "
+    assert refused + "'codon', which is for DNA" in mote_program("train", protein, *TINY, "--vocabulary", "codon", status=1).stderr
+    assert refused + "'byte', which is for DNA" in mote_program("eval", undisturbed("mxfp6"), protein, status=1).stderr
+    (tmp_path / "cut.fa.gz").write_bytes(gzip.compress(genome.read_bytes())[:3000])
+    assert f"{tmp_path}/cut.fa.gz: line 1: the compressed data is damaged or cut off" in mote_program(
+        "train", tmp_path / "cut.fa.gz", *TINY, status=1).stderr
+    for path, reason in ((tmp_path / "none.fa", "No such file or directory"), (tmp_path, "found a directory")):
+        assert f"{path}: " in (error := mote_program("train", genome, path, *TINY, status=1).stderr) and reason in error
+
+
+# ---- evaluation and reports ----
+
+
+def test_eval_agrees_with_the_run(mote_program, tmp_path):
+    """Two records, one trains and one validates: eval of the latter in the same windows."""
+    rng = np.random.default_rng(2)
+    for i, length in enumerate((3000, 3500)):
+        (tmp_path / f"{i}.fa").write_text(">r\n" + "".join(rng.choice(list("ACGT"), length)) + "\n")
+    run = tmp_path / "run"
+    mote_program("train", tmp_path / "0.fa", tmp_path / "1.fa", *TINY, "--split", "record", "--validation", "0.5",
+                 "--evaluate-batches", "1000", "--policy", "mxfp6", "-o", run)
+    validating = {3002: "0.fa", 3502: "1.fa"}[run_of(run)["data"]["validation_tokens"]]
+    score = json.loads(mote_program("eval", run, tmp_path / validating, "--stride", "32", "--policy", "mxfp6", "--json").stdout)
+    assert score["bits"] == pytest.approx(run_of(run)["results"]["bits"], rel=1e-6)
+    assert score["loss"] == pytest.approx(run_of(run)["results"]["loss"], rel=1e-6)
+    closer = json.loads(mote_program("eval", run, tmp_path / validating, "--stride", "8", "--policy", "mxfp6", "--json").stdout)
+    assert closer["tokens"] == score["tokens"] and closer["bits"] != score["bits"]
+
+
+def test_eval_refuses(mote_program, genome, undisturbed, tmp_path):
+    run = undisturbed("mxfp6")
+    for arguments, message in (
+        ([run, genome, "--stride", "33"], "stride: expected at most the context, 32, found 33"),
+        ([run, genome, "--context", "33"], "context: the model has learned 32 positions, found 33"),
+        ([run, genome, "--policy", "mxfp7"], "unknown policy 'mxfp7'"),
+        ([tmp_path, genome], f"{tmp_path}/config.json: cannot open: No such file"),
+    ):
+        assert message in mote_program("eval", *arguments, status=1).stderr
+    mote_program("eval", status=2)
+    mote_program("eval", run, genome, "--batch", "0", status=2)
+
+
+def test_the_command_can_be_pasted(mote_program, genome, tmp_path):
+    folder = tmp_path / "it's a folder"
+    mote_program("train", genome, *TINY, "--steps", "1", "--model", '{"model": "gpt-tiny"}', "-o", folder)
+    command = run_of(folder)["command"]
+    assert shlex.split(command)[2:] == [str(genome), *TINY, "--steps", "1", "--model", '{"model": "gpt-tiny"}', "-o", str(folder)]
+
+
+def test_a_report_of_a_run_lacks_nothing(mote_program, genome, undisturbed, tmp_path):
+    runs = [undisturbed("mxfp6"), undisturbed("fp32 average")]
+    mote_program("report", *runs, "-o", tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    data = json.loads(text.split('<script type="application/json"')[1].split(">", 1)[1].split("</script>")[0])
+    for series, run in zip(data["sets"]["loss"], runs):
+        lines = [line for line in metrics_of(run) if "bits" in line]
+        assert series["line"]["step"] == [line["step"] for line in lines]
+        assert series["line"]["bits"] == pytest.approx([line["bits"] for line in lines], rel=1e-6)
+        assert series["points"]["step"] == [20, 40, 60] and None not in series["points"]["bits"]
+    rows = data["charts"]["memory"]["rows"]
+    assert [sum(row["values"]) for row in rows] == [run_of(run)["plan"]["peak_bytes"] for run in runs]
+    assert {reference["name"] for reference in data["charts"]["steps"]["references"]} >= {"order-0", "order-3"}
+    page = html.unescape(text)
+    assert all(run_of(run)["command"].startswith(f"mote train {shlex.quote(str(genome))} --model gpt-tiny") for run in runs)
+    assert all(run_of(run)["command"] in page for run in runs) and "UTC" in page
+    own = (runs[0] / "report.html").read_text()  # written by mote train
+    assert "mxfp6" in own and "NaN" not in own.split("</main>")[0] and "unknown" not in own.split("<script")[0].replace("unknown letters", "")
+    timeline = json.loads(own.split('<script type="application/json"')[1].split(">", 1)[1].split("</script>")[0])["sets"]["timeline"][0]["line"]
+    assert len(timeline["bytes"]) > 20 and max(timeline["bytes"]) > 0

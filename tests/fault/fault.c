@@ -11,23 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/context.h"
 #include "data/corpus.h"
-#include "mote/mote.h"
+#include "fault.h"
 
 #ifdef MOTE_WITH_HTSLIB
 #include <htslib/bgzf.h>
 #endif
 
-static struct {
-    long left; /* calls at the site until the fault; negative: never */
-    mote_fault_site site;
-    mote_fault kind;
-    bool fired;
-    bool inside; /* it hit jansson, which may do without some memory: then only the result counts */
-} armed;
-
-static long live, failures, runs;
+fault_state armed;
+long live, runs;
+static long failures;
 static char folder[256];
 
 static mote_fault hook(void *user, mote_fault_site site)
@@ -74,15 +67,15 @@ static void json_release(void *pointer)
     free(pointer);
 }
 
-static void complain(const char *scenario, const char *what)
+void complain(const char *scenario, const char *what)
 {
     printf("%s: site %d kind %d: %s\n", scenario, (int)armed.site, (int)armed.kind, what);
     failures++;
 }
 
-static char *path_of(const char *name, char *path)
+char *path_of(const char *name, char *path)
 {
-    snprintf(path, 512, "%s/%s", folder, name);
+    snprintf(path, FAULT_PATH, "%s/%s", folder, name);
     return path;
 }
 
@@ -99,7 +92,7 @@ static int count_files(void)
     return count;
 }
 
-static char *read_file(const char *path, size_t *size)
+char *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     char *bytes = calloc(1, 1 << 20);
@@ -376,7 +369,7 @@ static void remove_run(const char *name)
     rmdir(path);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const scenario scenarios[] = {
         {"in.safetensors", "out.safetensors", MOTE_MXFP6_E3M2},
@@ -423,7 +416,9 @@ int main(void)
 #ifdef MOTE_WITH_HTSLIB
     make_sequences("in.fa.gz");
     read_faults(context, run_corpus, "in.fa.gz");
+    train_faults(context, "in.fa.gz", argc > 1 && strcmp(argv[1], "--all") == 0);
 #endif
+    (void)argc, (void)argv; /* where there is no htslib */
     read_faults(context, run_simulation, "simulated genes");
     mote_context_destroy(context);
     if (live != 0) {

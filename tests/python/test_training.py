@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 import mote
 
@@ -92,3 +93,69 @@ def test_mistakes(genome, tmp_path):
         mote.evaluate(tmp_path, genome)
     with pytest.raises(ZeroDivisionError):
         mote.train(genome, progress=lambda p: 1 / 0, steps=2, **TINY)
+
+
+# ---- recipes ----
+
+
+@pytest.fixture(scope="module")
+def one_window(tmp_path_factory):
+    """Data whose training record fits into one window: every batch is the same. The seed below makes it the first."""
+    path = tmp_path_factory.mktemp("data") / "two.fa"
+    rng = np.random.default_rng(1)
+    path.write_text("".join(f">r\n{''.join(rng.choice(list('ACGT'), length))}\n" for length in (38, 50)))
+    return path
+
+
+SAME = {**TINY, "context": 39, "batch": 1, "split": "record", "validation": 0.5, "no_reverse_complement": True, "seed": 2, "steps": 6,
+        "checkpoint_every": 1, "keep": 6, "policy": "fp32"}
+
+
+def checkpoints(folder):
+    return [load_file(folder / f"checkpoint-{step:09d}.safetensors") for step in range(1, 7)]
+
+
+def test_accumulation_is_a_mean(one_window, tmp_path):
+    """Of equal parts: doubling and halving are exact, so not a bit differs."""
+    models = []
+    for parts in (1, 2, 4):
+        mote.train(one_window, output=tmp_path / f"{parts}", accumulation=parts, **SAME)
+        models.append((tmp_path / f"{parts}/model.safetensors").read_bytes())
+    assert json.loads((tmp_path / "1/run.json").read_text())["data"]["tokens"] == 40
+    assert models[0] == models[1] == models[2]
+
+
+def test_average(one_window, tmp_path):
+    mote.train(one_window, output=tmp_path / "a", average=0.75, **SAME)
+    found = checkpoints(tmp_path / "a")
+    for before, after in zip(found, found[1:]):
+        for key in (k for k in after if k.startswith("average.")):
+            expected = 0.75 * before[key].astype(np.float64) + 0.25 * after[key.replace("average", "parameter", 1)]
+            assert np.abs(after[key] - expected).max() <= 2**-22 * np.abs(expected).max()
+    last, saved = found[-1], load_file(tmp_path / "a/model.safetensors")
+    assert np.array_equal(saved["transformer.wte.weight"], last["average.transformer.wte.weight"])
+    assert not np.array_equal(saved["transformer.wte.weight"], last["parameter.transformer.wte.weight"])
+
+
+def test_sgd(one_window, tmp_path):
+    """Momentum 0.5, decay of matrices alone, a linear schedule from 0.1 to 0.05."""
+    rates = []
+    mote.train(one_window, output=tmp_path / "a", optimizer="sgd", learning_rate=0.1, schedule="linear", minimum_rate=0.5, warmup=1,
+               beta1=0.5, weight_decay=0.2, progress=lambda p: rates.append(p.learning_rate), **SAME)
+    assert rates == pytest.approx([0.1] + [0.1 * (1 - 0.5 * i / 5) for i in range(5)])
+    found = checkpoints(tmp_path / "a")
+    for rate, before, after in zip(rates[1:], found, found[1:]):
+        for key in (k for k in after if k.startswith("parameter.")):
+            decay = 1 - rate * 0.2 * (after[key].ndim > 1)
+            expected = decay * before[key].astype(np.float64) - rate * after[key.replace("parameter", "momentum", 1)]
+            assert np.abs(after[key] - expected).max() <= 2**-22 * np.abs(expected).max()
+
+
+def test_eight_bit_states_learn_as_well(one_window):
+    losses, planned = {}, {}
+    for name in ("adamw", "adamw8"):
+        seen = []
+        planned[name] = mote.train(one_window, optimizer=name, progress=seen.append, **{**SAME, "steps": 100}).planned_bytes
+        losses[name] = seen[-1].loss
+    assert planned["adamw8"] < planned["adamw"] and losses["adamw"] < 0.05 * seen[0].loss
+    assert losses["adamw8"] == pytest.approx(losses["adamw"], rel=0.1)

@@ -1,0 +1,33 @@
+/* What the fault loops share. */
+#ifndef TESTS_FAULT_H
+#define TESTS_FAULT_H
+
+#include "base/context.h"
+#include "mote/mote.h"
+
+enum { FAULT_PATH = 512 };
+
+/* The fault to come. */
+typedef struct fault_state {
+    long left; /* calls at the site until the fault; negative: never */
+    mote_fault_site site;
+    mote_fault kind;
+    bool fired;
+    bool inside; /* it hit jansson, which may do without some memory: then only the result counts */
+} fault_state;
+
+extern fault_state armed;
+extern long live, runs; /* blocks of memory that are allocated; scenarios that were run */
+
+void complain(const char *scenario, const char *what);
+
+/* Path of a file in the tests' folder, FAULT_PATH bytes; returns path. */
+char *path_of(const char *name, char *path);
+
+/* The first megabyte of a file, the caller's (free); empty if there is none. */
+char *read_file(const char *path, size_t *size);
+
+/* Training on a file of sequences of the tests' folder; all: every fault, minutes instead of seconds. */
+void train_faults(mote_context *context, const char *sequences, bool all);
+
+#endif
