@@ -22,7 +22,7 @@ def context() -> Context:
 
 
 def _after_fork() -> None:
-    """OpenMP's threads do not survive a fork: children (multiprocessing, data loaders) work with one each."""
+    """Threads do not survive a fork: children (multiprocessing, data loaders) work with one each."""
     global _local, _threads
     _local, _threads = threading.local(), 1
 

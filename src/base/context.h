@@ -23,10 +23,12 @@ typedef enum mote_fault { MOTE_FAULT_NONE, MOTE_FAULT_SHORT, MOTE_FAULT_FAIL } m
 typedef mote_fault mote_fault_hook(void *user, mote_fault_site site);
 
 struct mote_kernels;
+typedef struct mote_pool mote_pool; /* base/parallel.h */
 
 struct mote_context {
     int threads;
-    long process; /* that created the context: OpenMP's threads do not survive a fork */
+    long process; /* that created the context: threads do not survive a fork */
+    mote_pool *pool;
     mote_cpu_level cpu;
     const struct mote_kernels *kernels; /* points behind this struct, see kernels/context.c */
     mote_allocator allocator;

@@ -73,10 +73,7 @@ static void add_library(mote_machine *machine, const char *name, const char *ver
 
 static void describe_libraries(mote_machine *machine)
 {
-    char version[32];
     add_library(machine, "mote", mote_version());
-    snprintf(version, sizeof version, "%d", _OPENMP);
-    add_library(machine, "OpenMP", version);
     add_library(machine, "jansson", jansson_version_str());
 #ifdef MOTE_WITH_LIBZIP
     add_library(machine, "libzip", zip_libzip_version());

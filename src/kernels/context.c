@@ -105,7 +105,9 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     };
     size_t size = sizeof(struct together) + (size_t)threads * sizeof(mote_gemm_scratch);
     struct together *created = allocator->allocate(allocator->user, size, _Alignof(struct together));
-    if (!created) {
+    mote_pool *pool = created ? mote_pool_create(allocator, threads) : NULL;
+    if (!pool) {
+        allocator->release(allocator->user, created);
         return explain(message, message_size, MOTE_ERROR_MEMORY, "out of memory: no room for a context of %d threads",
                        threads);
     }
@@ -114,6 +116,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     created->context.scratch_bytes = sizeof(mote_gemm_scratch);
     mote_kernels_select(&created->kernels, level);
     created->context.threads = threads;
+    created->context.pool = pool;
     created->context.process = (long)getpid();
     created->context.cpu = level;
     created->context.level2_bytes = mote_cpu_cache_bytes(2) ? mote_cpu_cache_bytes(2) : LEVEL2_USUAL;
@@ -127,6 +130,7 @@ void mote_context_destroy(mote_context *context)
 {
     if (context) {
         mote_allocator allocator = context->allocator;
+        mote_pool_destroy(&allocator, context->pool, (long)getpid() != context->process);
         mote_release(context, context->workspace);
         allocator.release(allocator.user, context);
     }
