@@ -125,13 +125,15 @@ static mote_status gradient_run(const mote_run *run, const mote_node *node)
                                    &dx.q, &dx.k, &dx.v);
 }
 
+/* Queries and keys stay as the forward pass had them: from rounded ones the scores would be others than those whose
+ * logsumexp is kept, and the larger the scores, the less would the probabilities add up to 1. */
 static const mote_op gradient_op = {.name = "attention_gradient",
                                     .infer = gradient_infer,
                                     .run = gradient_run,
                                     .multiply_adds = attention_multiply_adds,
                                     .workspace = attention_workspace,
                                     .describe = attention_describe,
-                                    .exact_inputs = 1 << 3,
+                                    .exact_inputs = 1 << 0 | 1 << 3,
                                     .product = true};
 
 static void attention_differentiate(mote_graph *graph, const mote_node *node, const mote_value *dy, const bool *needed,
