@@ -201,7 +201,7 @@ static mote_status read_set(mote_context *context, const json_t *root, mote_poli
 
 mote_status mote_policy_set_create(mote_context *context, const char *name_or_json, mote_policy_set **set)
 {
-    json_error_t error;
+    json_error_t error = {.line = 1, .text = "expected a name in UTF-8"}; /* json_pack says nothing */
     mote_policy_set *made = mote_allocate(context, sizeof *made);
     mote_status status = MOTE_OK;
     *set = NULL;
