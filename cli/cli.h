@@ -44,7 +44,8 @@ bool cli_only_json(const char *verb, int argc, char **argv, bool *json);
 /* A comma-separated list of formats that mote converts to, or "all"; returns how many, 0 after complaining. */
 int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FORMAT_COUNT]);
 
-/* True once Ctrl-C was pressed (from the first call on it is caught). */
+/* True once Ctrl-C was pressed or the program was asked to end (from the first call on both are caught). A second time
+ * ends it at once. */
 bool cli_interrupted(void);
 
 /* A bar on standard error if that is a terminal and the work lasts; done from 0 to 1; label may be NULL. */

@@ -24,6 +24,9 @@ static int show(void *user, const mote_train_progress *p)
 {
     char label[64];
     (void)user;
+    if (p->steps == 0) {
+        return cli_interrupted(); /* still reading */
+    }
     snprintf(label, sizeof label, "%.4f nats a token", p->loss);
     cli_bar((double)p->step / (double)p->steps, label);
     return cli_interrupted();

@@ -139,6 +139,8 @@ class _Watcher:
         self._raised = None
 
         def call(_, state):
+            if state.steps == 0:
+                return False  # nothing to show yet; that this runs at all is what lets Ctrl-C through
             return bool(progress and progress(Progress(**_plain(state[0]))))
 
         def keep(_, exception, trace):

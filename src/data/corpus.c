@@ -151,6 +151,7 @@ mote_status mote_corpus_reserve(const mote_corpus *corpus, mote_token_stream *st
 static mote_status encode(mote_corpus *corpus, const reading *r, const mote_stretch *stretches, size_t count,
                           bool validation, mote_token_stream *stream, size_t *documents)
 {
+    enum { BETWEEN = 1 << 22 }; /* tokens between two questions whether to stop */
     const mote_vocabulary *v = corpus->vocabulary;
     size_t total = 0, at = 0, unit = (size_t)v->unit;
     for (size_t i = 0; i < count; i++) {
@@ -163,7 +164,8 @@ static mote_status encode(mote_corpus *corpus, const reading *r, const mote_stre
         }
         const uint8_t *letters = r->sequences[stretches[i].sequence].letters + stretches[i].begin * unit;
         mote_stream_put(stream, at++, v->begin);
-        for (size_t j = 0; j < stretches[i].count; j++) {
+        for (size_t j = 0; j < stretches[i].count && status == MOTE_OK; j++) {
+            status = j % BETWEEN == 0 ? mote_stop_check(corpus->context) : MOTE_OK;
             int token = mote_vocabulary_token(v, letters + j * unit);
             corpus->info.unknown_letters += token == v->unknown ? unit : 0;
             mote_stream_put(stream, at++, token);

@@ -44,7 +44,8 @@ static mote_status obey_limit(mote_graph *graph, const mote_plan_options *option
     *smallest = 0;
     int best = 0, segments = options->only_forward ? 0 : graph->segment_count;
     for (int recomputed = 0; recomputed <= segments; recomputed++) {
-        mote_status status = find_places(graph, options, recomputed, copy, places);
+        mote_status status = mote_stop_check(graph->context);
+        status = status == MOTE_OK ? find_places(graph, options, recomputed, copy, places) : status;
         if (status != MOTE_OK) {
             return status;
         }

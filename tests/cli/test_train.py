@@ -358,6 +358,56 @@ def test_interrupt(mote_program, genome, undisturbed, tmp_path):
     assert same_model(run, undisturbed("mxfp6")) and metrics_of(run) == metrics_of(undisturbed("mxfp6"))
 
 
+def interrupt(arguments, sent, when=lambda: True):
+    """Starts the program, sends a signal once it is caught and when() holds, and returns its output; it has ten seconds."""
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def caught():
+        mask = Path(f"/proc/{process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
+        return int(mask, 16) >> (sent - 1) & 1
+
+    while process.poll() is None and not (caught() and when()):
+        pass
+    process.send_signal(sent)
+    output, error = process.communicate(timeout=10)
+    return process.returncode, output, error
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("what", ["simulating", "reading", "planning"])
+def test_interrupt_before_the_first_step(tmp_path, what, sent):
+    """Each would go on for longer than it is given: planning for most of a minute."""
+    large = tmp_path / "large.fa"
+    if what == "reading":
+        large.write_text(">a\n" + "ACGTTGCAAC\n" * 2_000_000)
+    arguments = {"simulating": [*TINY, "--memory", "1G"], "reading": [large, *TINY],
+                 "planning": ["--layers", "200", "--width", "64", "--memory", "90M"]}[what]
+    code, output, error = interrupt(["train", *arguments, "-o", tmp_path / "run"], sent)
+    assert (code, output) == (1, "") and error == "mote train: stopped before the first step; nothing was written\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_interrupt_of_an_evaluation(undisturbed, tmp_path):
+    large = tmp_path / "large.fa"
+    large.write_text(">a\n" + "ACGTTGCAAC\n" * 2_000_000)
+    code, output, error = interrupt(["eval", undisturbed("mxfp6"), large], signal.SIGINT)
+    assert (code, output) == (1, "") and error.startswith("mote eval: stopped ")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_interrupt_during_a_save(genome, undisturbed, tmp_path, number):
+    """The save is finished, and the run that goes on ends with the same bits."""
+    run, arguments = tmp_path / "run", ["train", genome, *SHORT, *RECIPES["mxfp6"], "--checkpoint-every", "1"]
+    skipped = iter(range(number * 20))
+    code, _, error = interrupt([*arguments, "-o", run], signal.SIGINT,
+                               lambda: run.is_dir() and next(run.glob("checkpoint-*.part"), None) and next(skipped, None) is None)
+    step = int(re.search(r"stopped after step (\d+) of 60; a checkpoint is saved", error)[1])
+    assert code == 1 and (run / f"checkpoint-{step:09d}.safetensors").exists() and not list(run.glob("*.part"))
+    assert run_of(run)["status"] == "interrupted"
+    done = subprocess.run([PROGRAM, *map(str, arguments), "-o", run, "--resume"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and same_model(run, undisturbed("mxfp6"))
+
+
 def test_a_folder_that_holds_a_run(mote_program, genome, undisturbed, tmp_path):
     run = undisturbed("mxfp6")
     before = {p.name: p.read_bytes() for p in run.iterdir()}
