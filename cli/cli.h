@@ -35,8 +35,10 @@ bool cli_number(const char *verb, const char *option, const char *text, long lea
 /* A size in bytes with a decimal unit, such as 800M; false after complaining. */
 bool cli_parse_bytes(const char *verb, const char *option, const char *text, uint64_t *bytes);
 
-/* The text of a small file, owned by the caller (free); NULL after complaining. */
-char *cli_read_text(const char *verb, const char *path);
+/* text, if it is a name, or what the JSON file of that name holds, which is *owned then (free). False after
+ * complaining.
+ */
+bool cli_name_or_file(const char *verb, const char *text, const char **name, char **owned);
 
 /* For verbs whose only option is --json: leaves optind at the first argument; false after an unknown option. */
 bool cli_only_json(const char *verb, int argc, char **argv, bool *json);

@@ -219,8 +219,8 @@ static mote_status check_lengths(const mote_corpus *corpus, const mote_corpus_op
     bool trains = fraction_of(options) < 1;
     if (info->validation_documents == 0 || (trains && info->training_documents == 0)) {
         return mote_fail(corpus->context, MOTE_ERROR_SHAPE,
-                         "the data cannot be split into training and validation: %zu tokens in %zu records that hold "
-                         "any, validation %g of them, split by %s",
+                         "the data is too short to be split into training and validation: %zu tokens in all, records "
+                         "that hold any: %zu; validation %g of them, split by %s",
                          info->training_tokens + info->validation_tokens -
                              2 * (info->training_documents + info->validation_documents),
                          info->records - info->empty_records, fraction_of(options),

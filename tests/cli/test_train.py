@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_nothing_can_be_asked_for(mote_program, genome, tmp_path):
     ("--validation", "1", "validation: expected a number above 0 and below 0.9, found 1"),
     ("--beta2", "1", "beta2: expected at least 0 and below 1, found 1"),
     ("--policy", "mxfp7", "unknown policy 'mxfp7'; known: fp32 bf16"),
+    ("--policy", "m\udcff", "policy: line 1, column 0: expected a name in UTF-8"),
+    ("--policy", '{"policy": "mxfp6", "forward": {"weight": "mxfp7"}}', "policy: forward.weight: unknown format 'mxfp7'; known: fp32 bf16"),
+    ("--policy", '{"policy": "mxfp6", "layers": [{"match": "lm_head", "update": {"gradient": 6}}]}',
+     "policy: rule for 'lm_head': update.gradient: unknown format '(no string)'"),
+    ("--policy", '{"policy": "mxfp6", "layers": [{"match": "lm_head", "rounding": "up"}]}',
+     "policy: rule for 'lm_head': rounding: unknown name 'up'; known: nearest_even"),
+    ("--policy", '{"layers": [{"match": "*attention", "policy": "fp32"}, {"match": "*.attn", "policy": "fp32"}, {"match": "tail", "policy": "fp32"}]}',
+     "policy: no layer matches '*attention', 'tail'; layers with products: transformer.h.*.attn.c_attn transformer.h.*.attn "
+     "transformer.h.*.attn.c_proj transformer.h.*.mlp.c_fc transformer.h.*.mlp.c_proj lm_head\n"),
+    ("--policy", '{"policy": "mxfp6"', "policy: line 1, column 18: '}' expected near end of file"),
     ("--model", "gpt-huge", "unknown name 'gpt-huge'; known: gpt-tiny"),
     ("--model", '{"model": "gpt-tiny", "depth": 3}', "unknown key 'depth'"),
     ("--heads", "3", "the width (32) must be a multiple of heads (3)"),
@@ -438,13 +449,20 @@ def test_full_disk(genome, kept, tmp_path):
     assert done.returncode == 0 and same_model(run, kept) and metrics_of(run) == metrics_of(kept)
 
 
-def test_no_permission(mote_program, genome, tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    if os.access(closed, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    for run in (closed, closed / "run"):
-        assert "Permission denied" in mote_program("train", genome, *TINY, "-o", run, status=1).stderr
+def test_a_folder_for_reading_only(genome):
+    """Where the tests run as root, who may write everywhere, the program does not."""
+    someone = {"user": 65534} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copy(PROGRAM, folder / "mote")
+        shutil.copy(genome, folder / "genome.fa")
+        closed = folder / "closed"
+        closed.mkdir(mode=0o555)
+        for run, message in ((closed, "cannot write into it"), (closed / "run", "cannot make the folder")):
+            done = subprocess.run([folder / "mote", "train", folder / "genome.fa", *TINY, "-o", run], capture_output=True, text=True, **someone)
+            assert (done.returncode, done.stderr) == (1, f"mote train: {run}: {message}: Permission denied\n")
+        assert not list(closed.iterdir())
 
 
 # ---- bad input ----
@@ -498,6 +516,13 @@ def test_eval_agrees_with_the_run(mote_program, tmp_path):
     assert closer["tokens"] == score["tokens"] and closer["bits"] != score["bits"]
 
 
+def test_eval_takes_a_policy_from_a_file(mote_program, genome, undisturbed, tmp_path):
+    (tmp_path / "policy.json").write_text('{"policy": "mxfp4", "layers": [{"match": "*", "policy": "mxfp8"}]}')
+    bits = [json.loads(mote_program("eval", undisturbed("mxfp6"), genome, "--policy", policy, "--json").stdout)["bits"]
+            for policy in ("mxfp4", "mxfp8", tmp_path / "policy.json")]
+    assert bits[0] != bits[1] == bits[2]
+
+
 def test_eval_refuses(mote_program, genome, undisturbed, tmp_path):
     run = undisturbed("mxfp6")
     for arguments, message in (
@@ -507,8 +532,28 @@ def test_eval_refuses(mote_program, genome, undisturbed, tmp_path):
         ([tmp_path, genome], f"{tmp_path}/config.json: cannot open: No such file"),
     ):
         assert message in mote_program("eval", *arguments, status=1).stderr
+    mote_program("eval", run, genome, "--policy", tmp_path / "none.json", status=2)
     mote_program("eval", status=2)
     mote_program("eval", run, genome, "--batch", "0", status=2)
+
+
+def test_eval_of_a_model_that_does_not_fit(mote_program, genome, undisturbed, tmp_path):
+    """The tensors of another model, of one that is cut short, and no tensors."""
+    run, weights = tmp_path / "run", tmp_path / "run" / "model.safetensors"
+    run.mkdir()
+    shutil.copy(undisturbed("mxfp6") / "config.json", run)
+    whole = (undisturbed("mxfp6") / "model.safetensors").read_bytes()
+    for content, message in (
+        ((undisturbed("llama, limited") / "model.safetensors").read_bytes(), "there is no tensor 'transformer.wte.weight'"),
+        (whole[:-1000], "has 107544 bytes of data (truncated?)"),
+        (whole[:100], "truncated"),
+        (whole.replace(b'"F32"', b'"I32"', 1), "does not have the shape or format that config.json says"),
+    ):
+        weights.write_bytes(content)
+        error = mote_program("eval", run, genome, status=1).stderr
+        assert error.startswith(f"mote eval: {weights}: ") and message in error, error
+    weights.unlink()
+    assert f"mote eval: {weights}: cannot open: No such file" in mote_program("eval", run, genome, status=1).stderr
 
 
 def test_the_command_can_be_pasted(mote_program, genome, tmp_path):
