@@ -209,6 +209,16 @@ def evaluate(
     return EvaluateResult(**_plain(result[0]))
 
 
+def report(runs: Paths, output: Union[str, os.PathLike, None] = None) -> str:
+    """Writes one HTML page on a run folder, or a comparison of several; returns its path. output: by default report.html
+    in the first folder."""
+    folders = [os.fspath(r) for r in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
+    path = os.fspath(output) if output is not None else os.path.join(folders[0], "report.html") if folders else ""
+    texts = [ffi.new("char[]", os.fsencode(f)) for f in folders]
+    context().check(lib.mote_report(context().pointer, ffi.new("char *[]", texts), len(texts), os.fsencode(path)))
+    return path
+
+
 class Model:
     """A model in a graph. tokens, targets and segments are its inputs; hidden, losses and loss its results, as
     mote_model in include/mote/model.h has them; config: what it is, as a dictionary."""
