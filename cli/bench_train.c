@@ -70,7 +70,9 @@ typedef struct bench {
 static int on_step(void *user, const mote_train_progress *progress)
 {
     bench *b = user;
-    (void)progress;
+    if (progress->steps == 0) {
+        return cli_interrupted(); /* still reading and planning */
+    }
     b->times[b->steps] = mote_clock() - b->ended;
     b->theirs[b->steps++] = b->torch ? bench_torch_ask("step\n") : 0;
     if (b->torch) { /* its threads wait for more work in a loop for some milliseconds: let them go to sleep */

@@ -35,8 +35,10 @@ bool cli_number(const char *verb, const char *option, const char *text, long lea
 /* A size in bytes with a decimal unit, such as 800M; false after complaining. */
 bool cli_parse_bytes(const char *verb, const char *option, const char *text, uint64_t *bytes);
 
-/* The text of a small file, owned by the caller (free); NULL after complaining. */
-char *cli_read_text(const char *verb, const char *path);
+/* text, if it is a name, or what the JSON file of that name holds, which is *owned then (free). False after
+ * complaining.
+ */
+bool cli_name_or_file(const char *verb, const char *text, const char **name, char **owned);
 
 /* For verbs whose only option is --json: leaves optind at the first argument; false after an unknown option. */
 bool cli_only_json(const char *verb, int argc, char **argv, bool *json);
@@ -44,7 +46,8 @@ bool cli_only_json(const char *verb, int argc, char **argv, bool *json);
 /* A comma-separated list of formats that mote converts to, or "all"; returns how many, 0 after complaining. */
 int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FORMAT_COUNT]);
 
-/* True once Ctrl-C was pressed (from the first call on it is caught). */
+/* True once Ctrl-C was pressed or the program was asked to end (from the first call on both are caught). A second time
+ * ends it at once. */
 bool cli_interrupted(void);
 
 /* A bar on standard error if that is a terminal and the work lasts; done from 0 to 1; label may be NULL. */

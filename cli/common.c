@@ -128,7 +128,7 @@ bool cli_interrupted(void)
 {
     static bool installed;
     if (!installed) {
-        struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+        struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
         installed = true;

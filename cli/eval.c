@@ -1,6 +1,7 @@
 /* mote eval: how well a trained model predicts sequences. */
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli.h"
 
@@ -24,12 +25,15 @@ static int show(void *user, const mote_train_progress *p)
 {
     char label[64];
     (void)user;
+    if (p->steps == 0) {
+        return cli_interrupted(); /* still reading */
+    }
     snprintf(label, sizeof label, "%.4f nats a token", p->loss);
     cli_bar((double)p->step / (double)p->steps, label);
     return cli_interrupted();
 }
 
-static bool parse(int argc, char **argv, mote_evaluate_options *o, long *threads, bool *json)
+static bool parse(int argc, char **argv, mote_evaluate_options *o, char **policy, long *threads, bool *json)
 {
     static const struct option options[] = {
         {"policy", required_argument, NULL, 'p'}, {"context", required_argument, NULL, 'c'},
@@ -41,7 +45,7 @@ static bool parse(int argc, char **argv, mote_evaluate_options *o, long *threads
     long number = 0;
     while (ok && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (option) {
-        case 'p': o->policy = optarg; break;
+        case 'p': ok = cli_name_or_file("eval", optarg, &o->policy, policy); break;
         case 'c':
             ok = cli_number("eval", "--context", optarg, 1, 1 << 24, &number);
             o->context = (size_t)number;
@@ -72,10 +76,13 @@ int cli_eval(int argc, char **argv)
     mote_evaluate_result r;
     long threads = 0;
     bool json = false;
-    if (!parse(argc, argv, &o, &threads, &json)) {
+    char *policy = NULL;
+    if (!parse(argc, argv, &o, &policy, &threads, &json)) {
+        free(policy);
         return CLI_USAGE;
     }
     if (optind == argc) {
+        free(policy);
         return cli_complain(CLI_USAGE, "eval", "which model? Name the folder of a run");
     }
     o.folder = argv[optind];
@@ -83,6 +90,7 @@ int cli_eval(int argc, char **argv)
     o.data_count = (size_t)(argc - optind - 1);
     mote_context *context = cli_context((int)threads, NULL);
     if (!context) {
+        free(policy);
         return CLI_FAILED;
     }
     mote_status status = mote_evaluate(context, &o, show, NULL, &r);
@@ -95,8 +103,12 @@ int cli_eval(int argc, char **argv)
                r.tokens, r.units, r.loss, r.bits, r.perplexity, r.seconds);
     } else {
         printf("%zu tokens (%.0f bases or residues): %.4f bits each, perplexity of a token %.4f, in %.1f s (%s)\n",
-               r.tokens, r.units, r.bits, r.perplexity, r.seconds, o.policy ? o.policy : "fp32");
+               r.tokens, r.units, r.bits, r.perplexity, r.seconds,
+               policy     ? "policy from the file"
+               : o.policy ? o.policy
+                          : "fp32");
     }
     mote_context_destroy(context);
+    free(policy);
     return status == MOTE_OK ? CLI_DONE : CLI_FAILED;
 }

@@ -33,6 +33,9 @@ typedef struct display {
 static int show(void *user, const mote_train_progress *p)
 {
     display *d = user;
+    if (p->steps == 0) {
+        return cli_interrupted(); /* still reading or planning */
+    }
     size_t every = p->steps / 20 ? p->steps / 20 : 1;
     if (d->json) {
         printf("{\"step\": %zu, \"steps\": %zu, \"loss\": %.6g, \"bits\": %.6g, \"validation_bits\": ", p->step,
@@ -120,7 +123,7 @@ int cli_train(int argc, char **argv)
     }
     if (status != MOTE_OK) {
         cli_complain(CLI_FAILED, "train", "%s", mote_context_message(context));
-        if (status == MOTE_ERROR_CANCELLED) {
+        if (status == MOTE_ERROR_CANCELLED && (result.steps || t.options.resume)) {
             fprintf(stderr, "Go on with the same command and --resume -o %s\n", t.options.output);
         }
     } else {

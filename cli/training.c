@@ -1,6 +1,7 @@
 /* The options of mote train and mote plan. */
 #include "training.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,17 +124,19 @@ bool cli_parse_bytes(const char *verb, const char *option, const char *text, uin
     return true;
 }
 
-char *cli_read_text(const char *verb, const char *path)
+/* The text of a small file, owned by the caller; NULL after complaining. */
+static char *read_text(const char *verb, const char *path)
 {
     enum { MOST = 1 << 20 };
     FILE *file = fopen(path, "rb");
+    int reason = errno;
     char *text = file ? malloc(MOST + 1) : NULL;
     size_t length = text ? fread(text, 1, MOST, file) : 0;
     if (file) {
         fclose(file);
     }
     if (!text || length == MOST) {
-        cli_complain(CLI_FAILED, verb, "%s: cannot be read, or is larger than a megabyte", path);
+        cli_complain(CLI_FAILED, verb, "%s: %s", path, file ? "expected at most a megabyte of JSON" : strerror(reason));
         free(text);
         return NULL;
     }
@@ -141,13 +144,12 @@ char *cli_read_text(const char *verb, const char *path)
     return text;
 }
 
-/* A name, or the text of the JSON file of that name. */
-static bool name_or_file(const char *verb, const char *text, const char **name, char **owned)
+bool cli_name_or_file(const char *verb, const char *text, const char **name, char **owned)
 {
     size_t length = strlen(text);
     *name = text;
     if (length > 5 && strcmp(text + length - 5, ".json") == 0) {
-        *owned = cli_read_text(verb, text);
+        *owned = read_text(verb, text);
         *name = *owned;
     }
     return *name != NULL;
@@ -205,8 +207,8 @@ static bool parse_option(const char *verb, int option, const char *name, cli_tra
     case VOCABULARY: o->vocabulary = optarg; return true;
     case SPLIT: o->split = optarg; return true;
     case ONE_STRAND: o->no_reverse_complement = 1; return true;
-    case MODEL: return name_or_file(verb, optarg, &o->model, &t->model);
-    case POLICY: return name_or_file(verb, optarg, &o->policy, &t->policy);
+    case MODEL: return cli_name_or_file(verb, optarg, &o->model, &t->model);
+    case POLICY: return cli_name_or_file(verb, optarg, &o->policy, &t->policy);
     case SCHEDULE: o->schedule = optarg; return true;
     case OPTIMIZER: o->optimizer = optarg; return true;
     case SEED:

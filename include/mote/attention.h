@@ -42,7 +42,8 @@ typedef struct mote_attention_shape {
     int causal;                  /* query i sees keys <= i */
     size_t window;               /* 0: all; w: query i sees keys j with |i - j| < w (and, causal, j <= i) */
     /* [batch, queries] or NULL; queries == keys then. Positions see only positions with an equal number; equal numbers
-     * lie side by side (packed documents). A negative number is padding: it sees nothing, nothing sees it. */
+     * lie side by side (packed documents), or the call is refused. A negative number is padding: it sees nothing,
+     * nothing sees it. */
     const int32_t *segments;
 } mote_attention_shape;
 

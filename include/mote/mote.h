@@ -10,6 +10,7 @@
  *   mote/linear.h     linear layers, convolutions, policies
  *   mote/attention.h  attention
  *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
+ *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
@@ -40,6 +41,7 @@
 #include "mote/matmul.h"
 #include "mote/model.h"
 #include "mote/operations.h"
+#include "mote/optimizer.h"
 #include "mote/quantize.h"
 #include "mote/report.h"
 #include "mote/status.h"

@@ -89,7 +89,8 @@ typedef struct mote_attention_options {
 
 /* Attention over x [batch, positions, (heads + 2 key_heads) width]: queries, keys and values of all heads side by side;
  * [batch, positions, heads * width]. segments: int32 [batch, positions], or MOTE_NO_VALUE: positions see only those
- * with an equal number; negative ones are padding. No matrix of scores exists (arXiv 2205.14135). */
+ * with an equal number, which lie side by side; negative ones are padding. No matrix of scores exists (arXiv
+ * 2205.14135). */
 MOTE_API mote_value mote_graph_attention(mote_graph *graph, mote_value x, mote_value segments,
                                          const mote_attention_options *options);
 

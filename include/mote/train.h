@@ -50,7 +50,7 @@ typedef struct mote_train_options {
     int resume;                /* not 0: go on from output's last checkpoint; options must be the run's own */
 } mote_train_options;
 
-/* After every step. */
+/* After every step; and, with all fields 0, now and then before the first, while data is read and memory planned. */
 typedef struct mote_train_progress {
     size_t step, steps;
     double loss;            /* of the step, nats a token */
@@ -61,7 +61,8 @@ typedef struct mote_train_progress {
     double tokens_per_second;
 } mote_train_progress;
 
-/* Not 0: stop after this step; a checkpoint is saved and mote_train returns MOTE_ERROR_CANCELLED. */
+/* Not 0: stop. After a step a checkpoint is saved, before the first nothing is written; mote_train returns
+ * MOTE_ERROR_CANCELLED. */
 typedef int mote_train_callback(void *user, const mote_train_progress *progress);
 
 typedef struct mote_train_result {

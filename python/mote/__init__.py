@@ -9,7 +9,7 @@
 """
 
 from ._arrays import MXArray, formats, quantize
-from ._graph import Graph, Plan
+from ._graph import Graph, Optimizer, Plan
 from ._files import load, metadata, save
 from ._products import (
     PackedArray,
@@ -22,7 +22,7 @@ from ._products import (
     pack,
     policies,
 )
-from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, train
+from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "MoteMemoryError",
     "MoteOSError",
     "MoteValueError",
+    "Optimizer",
     "PackedArray",
     "Plan",
     "Policy",
@@ -54,6 +55,7 @@ __all__ = [
     "plan_training",
     "policies",
     "quantize",
+    "report",
     "save",
     "train",
 ]

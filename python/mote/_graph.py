@@ -9,6 +9,7 @@
     >>> plan[x][:] = 1
     >>> plan.run()
     >>> plan[loss], plan[g.gradient(w)].shape
+    >>> mote.Optimizer(plan, "adamw").step(learning_rate=1e-3)
 """
 
 from __future__ import annotations
@@ -245,6 +246,24 @@ class Plan:
         memory = lib.mote_plan_get_memory(self._pointer)
         names = ("total", "parameters", "gradients", "inputs", "saved", "temporaries", "workspace", "segments", "recomputed")
         return {name: getattr(memory, name) for name in names}
+
+
+class Optimizer:
+    """Moves the parameters of a plan along their gradients. name: "adamw", "adamw8" (states in 8-bit blocks), "sgd"
+    (beta1 is its momentum)."""
+
+    def __init__(self, plan: Plan, name: str = "adamw"):
+        graph, out = plan._graph, ffi.new("mote_optimizer **")
+        graph._context.check(lib.mote_optimizer_create(graph._context.pointer, name.encode(), graph._pointer, out))
+        self._plan = plan
+        self._pointer = ffi.gc(out[0], lib.mote_optimizer_destroy)
+        self.steps = 0
+
+    def step(self, learning_rate: float, beta1: float = 0.9, beta2: float = 0.95, weight_decay: float = 0.0, multiplier: float = 1.0) -> None:
+        """After plan.run(). multiplier: of all gradients, for clipping."""
+        self.steps += 1
+        settings = ffi.new("mote_optimizer_settings *", [learning_rate, beta1, beta2, weight_decay, multiplier, self.steps, 0])
+        lib.mote_optimizer_step(self._pointer, self._plan._pointer, settings)
 
 
 class _Kept(np.ndarray):

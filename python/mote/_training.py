@@ -139,6 +139,8 @@ class _Watcher:
         self._raised = None
 
         def call(_, state):
+            if state.steps == 0:
+                return False  # nothing to show yet; that this runs at all is what lets Ctrl-C through
             return bool(progress and progress(Progress(**_plain(state[0]))))
 
         def keep(_, exception, trace):
@@ -205,6 +207,16 @@ def evaluate(
     result = ffi.new("mote_evaluate_result *")
     watcher.check(lib.mote_evaluate(context().pointer, chosen.pointer, watcher.function, ffi.NULL, result))
     return EvaluateResult(**_plain(result[0]))
+
+
+def report(runs: Paths, output: Union[str, os.PathLike, None] = None) -> str:
+    """Writes one HTML page on a run folder, or a comparison of several; returns its path. output: by default report.html
+    in the first folder."""
+    folders = [os.fspath(r) for r in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
+    path = os.fspath(output) if output is not None else os.path.join(folders[0], "report.html") if folders else ""
+    texts = [ffi.new("char[]", os.fsencode(f)) for f in folders]
+    context().check(lib.mote_report(context().pointer, ffi.new("char *[]", texts), len(texts), os.fsencode(path)))
+    return path
 
 
 class Model:

@@ -22,6 +22,9 @@ typedef enum mote_fault { MOTE_FAULT_NONE, MOTE_FAULT_SHORT, MOTE_FAULT_FAIL } m
 
 typedef mote_fault mote_fault_hook(void *user, mote_fault_site site);
 
+/* True: whoever waits does not want to any longer. */
+typedef bool mote_stop_hook(void *user);
+
 struct mote_kernels;
 typedef struct mote_pool mote_pool; /* base/parallel.h */
 
@@ -39,6 +42,8 @@ struct mote_context {
     size_t level2_bytes;    /* of one core's second cache */
     mote_fault_hook *fault; /* NULL outside tests */
     void *fault_user;
+    mote_stop_hook *stop; /* NULL but while a call lasts that can be stopped */
+    void *stop_user;
     char message[1024];
 };
 
@@ -59,6 +64,10 @@ uint8_t *mote_workspace(mote_context *context, size_t size);
 
 /* Asks the fault hook; MOTE_FAULT_NONE outside tests. Every injected fault passes here: break on it. */
 mote_fault mote_fault_check(mote_context *context, mote_fault_site site);
+
+/* MOTE_ERROR_CANCELLED if the stop hook says so. Loops that may take longer than a moment before there is anything to
+ * show ask it now and then, on the thread of the call. */
+mote_status mote_stop_check(mote_context *context);
 
 /* Checked size arithmetic: false on overflow, and then *result is unspecified. */
 static inline bool mote_size_multiply(size_t a, size_t b, size_t *result)

@@ -28,6 +28,12 @@ mote_status mote_fail(mote_context *context, mote_status status, const char *for
     return status;
 }
 
+mote_status mote_stop_check(mote_context *context)
+{
+    return context->stop && context->stop(context->stop_user) ? mote_fail(context, MOTE_ERROR_CANCELLED, "stopped")
+                                                              : MOTE_OK;
+}
+
 const char *mote_context_message(const mote_context *context) { return context->message; }
 
 int mote_context_threads(const mote_context *context) { return context->threads; }

@@ -46,12 +46,17 @@ static size_t digit(const context_model *m, int token)
 }
 
 /* Goes through a stream: counts its targets, or adds up their bits and letters. */
-static void walk(context_model *m, const mote_token_stream *stream, bool counting, double *bits, uint64_t *letters)
+static mote_status walk(context_model *m, mote_context *owner, const mote_token_stream *stream, bool counting,
+                        double *bits, uint64_t *letters)
 {
+    enum { BETWEEN = 1 << 20 }; /* tokens between two questions whether to stop: some hundredths of a second */
     const mote_vocabulary *v = m->vocabulary;
     double weight = (double)v->ordinary_count;
     size_t context = m->all_outside;
     for (size_t i = 0; i < stream->count; i++) {
+        if (i % BETWEEN == 0 && mote_stop_check(owner) != MOTE_OK) {
+            return MOTE_ERROR_CANCELLED;
+        }
         int token = mote_stream_token(stream, i);
         bool target = i > 0 && token != v->begin;
         size_t rows = 0, contexts = 1;
@@ -73,6 +78,7 @@ static void walk(context_model *m, const mote_token_stream *stream, bool countin
         }
         context = token == v->begin ? m->all_outside : (context * m->digits + digit(m, token)) % m->contexts;
     }
+    return MOTE_OK;
 }
 
 mote_status mote_corpus_context_bits(const mote_corpus *corpus, int order, double *bits)
@@ -80,6 +86,7 @@ mote_status mote_corpus_context_bits(const mote_corpus *corpus, int order, doubl
     context_model m = {.vocabulary = corpus->vocabulary, .order = order};
     size_t rows;
     uint64_t letters = 0;
+    mote_status status = MOTE_ERROR_MEMORY;
     m.digits = (size_t)corpus->vocabulary->ordinary_count + 1;
     if (order < 0 || !measure(corpus->vocabulary, order, &m.contexts, &rows)) {
         return mote_fail(corpus->context, MOTE_ERROR_ARGUMENT, "context model: order %d of vocabulary '%s'", order,
@@ -92,15 +99,14 @@ mote_status mote_corpus_context_bits(const mote_corpus *corpus, int order, doubl
         memset(m.counts, 0, rows * (size_t)corpus->vocabulary->size * sizeof *m.counts);
         memset(m.totals, 0, rows * sizeof *m.totals);
         *bits = 0;
-        walk(&m, &corpus->training, true, NULL, NULL);
-        walk(&m, &corpus->validation, false, bits, &letters);
+        status = walk(&m, corpus->context, &corpus->training, true, NULL, NULL);
+        status = status == MOTE_OK ? walk(&m, corpus->context, &corpus->validation, false, bits, &letters) : status;
         *bits /= (double)letters;
     }
-    bool granted = m.counts && m.totals;
     mote_release(corpus->context, m.counts);
     mote_release(corpus->context, m.totals);
-    if (!granted) {
-        return MOTE_ERROR_MEMORY;
+    if (status != MOTE_OK) {
+        return status;
     }
     if (corpus->training.count == 0 || letters == 0) {
         return mote_fail(corpus->context, MOTE_ERROR_SHAPE, "context model: no %s tokens",

@@ -151,6 +151,7 @@ mote_status mote_corpus_reserve(const mote_corpus *corpus, mote_token_stream *st
 static mote_status encode(mote_corpus *corpus, const reading *r, const mote_stretch *stretches, size_t count,
                           bool validation, mote_token_stream *stream, size_t *documents)
 {
+    enum { BETWEEN = 1 << 22 }; /* tokens between two questions whether to stop */
     const mote_vocabulary *v = corpus->vocabulary;
     size_t total = 0, at = 0, unit = (size_t)v->unit;
     for (size_t i = 0; i < count; i++) {
@@ -163,7 +164,8 @@ static mote_status encode(mote_corpus *corpus, const reading *r, const mote_stre
         }
         const uint8_t *letters = r->sequences[stretches[i].sequence].letters + stretches[i].begin * unit;
         mote_stream_put(stream, at++, v->begin);
-        for (size_t j = 0; j < stretches[i].count; j++) {
+        for (size_t j = 0; j < stretches[i].count && status == MOTE_OK; j++) {
+            status = j % BETWEEN == 0 ? mote_stop_check(corpus->context) : MOTE_OK;
             int token = mote_vocabulary_token(v, letters + j * unit);
             corpus->info.unknown_letters += token == v->unknown ? unit : 0;
             mote_stream_put(stream, at++, token);
@@ -217,8 +219,8 @@ static mote_status check_lengths(const mote_corpus *corpus, const mote_corpus_op
     bool trains = fraction_of(options) < 1;
     if (info->validation_documents == 0 || (trains && info->training_documents == 0)) {
         return mote_fail(corpus->context, MOTE_ERROR_SHAPE,
-                         "the data cannot be split into training and validation: %zu tokens in %zu records that hold "
-                         "any, validation %g of them, split by %s",
+                         "the data is too short to be split into training and validation: %zu tokens in all, records "
+                         "that hold any: %zu; validation %g of them, split by %s",
                          info->training_tokens + info->validation_tokens -
                              2 * (info->training_documents + info->validation_documents),
                          info->records - info->empty_records, fraction_of(options),

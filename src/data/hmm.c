@@ -217,11 +217,16 @@ mote_status mote_hmm_entropy_rate(mote_hmm *hmm, uint64_t seed, size_t length, d
     size_t stretch = length / BATCHES;
     mote_hmm_sample(hmm, seed, stretch * BATCHES, symbols, NULL);
     mote_hmm_believe(hmm, -1);
-    for (size_t b = 0; b < BATCHES; b++) {
+    mote_status status = MOTE_OK;
+    for (size_t b = 0; b < BATCHES && status == MOTE_OK; b++) {
+        status = mote_stop_check(hmm->context);
         means[b] = mote_hmm_bits(hmm, symbols + b * stretch, stretch) / (double)stretch;
         sum += means[b];
     }
     mote_release(hmm->context, symbols);
+    if (status != MOTE_OK) {
+        return status;
+    }
     *bits = sum / BATCHES;
     for (size_t b = 0; b < BATCHES; b++) {
         squares += (means[b] - *bits) * (means[b] - *bits);

@@ -102,3 +102,13 @@ mote_status mote_layout_measure(mote_context *context, const mote_layout *layout
     }
     return status;
 }
+
+bool mote_layout_same(const mote_layout *a, const mote_layout *b)
+{
+    bool blocks = mote_format_get(a->format)->block_length > 1;
+    bool same = a->format == b->format && a->rank == b->rank && (!blocks || a->axis == b->axis);
+    for (int d = 0; same && d < a->rank; d++) {
+        same = a->shape[d] == b->shape[d];
+    }
+    return same;
+}

@@ -23,4 +23,7 @@ mote_status mote_layout_resolve(mote_context *context, const mote_layout *layout
 /* "[2, 3]" into text; returns text. */
 const char *mote_shape_text(int rank, const size_t *shape, char *text, size_t size);
 
+/* True if both have the same format and shape, and, where there are blocks, the same axis. */
+bool mote_layout_same(const mote_layout *a, const mote_layout *b);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "formats/layout.h"
 #include "kernels/kernels.h"
 
 /* ---- making ---- */
@@ -44,7 +45,8 @@ static mote_status obey_limit(mote_graph *graph, const mote_plan_options *option
     *smallest = 0;
     int best = 0, segments = options->only_forward ? 0 : graph->segment_count;
     for (int recomputed = 0; recomputed <= segments; recomputed++) {
-        mote_status status = find_places(graph, options, recomputed, copy, places);
+        mote_status status = mote_stop_check(graph->context);
+        status = status == MOTE_OK ? find_places(graph, options, recomputed, copy, places) : status;
         if (status != MOTE_OK) {
             return status;
         }
@@ -84,8 +86,7 @@ static mote_status shared_parameter(mote_plan *plan, int value, void **data)
     const mote_graph *other = &plan->share->graph;
     for (int v = 0; v < other->value_count; v++) {
         if (other->values[v].kind == MOTE_VALUE_PARAMETER && strcmp(other->values[v].name, info->name) == 0) {
-            if (other->values[v].layout.rank != info->layout.rank ||
-                memcmp(other->values[v].layout.shape, info->layout.shape, sizeof info->layout.shape) != 0) {
+            if (!mote_layout_same(&other->values[v].layout, &info->layout)) {
                 return mote_fail(plan->context, MOTE_ERROR_SHAPE, "shared parameter '%s' has another shape",
                                  info->name);
             }

@@ -77,14 +77,19 @@ static mote_status read_choice(mote_context *context, const json_t *value, const
             return MOTE_OK;
         }
     }
-    return mote_fail(context, MOTE_ERROR_ARGUMENT, "policy: %s: unknown name '%s'", place,
-                     json_is_string(value) ? json_string_value(value) : "(no string)");
+    char known[256] = "";
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, " %s", name(i));
+    }
+    return mote_fail(context, MOTE_ERROR_ARGUMENT, "policy: %s: unknown name '%s'; known:%s", place,
+                     json_is_string(value) ? json_string_value(value) : "(no string)", known);
 }
 
 static const char *rounding_name(int i) { return mote_rounding_name((mote_rounding)i); }
 static const char *rule_name(int i) { return mote_scale_rule_name((mote_scale_rule)i); }
 
-static mote_status check_keys(mote_context *context, const json_t *object, const char *place, const char *const *known)
+static mote_status check_keys(mote_context *context, const json_t *object, const char *const *known)
 {
     const char *key;
     json_t *value;
@@ -95,7 +100,7 @@ static mote_status check_keys(mote_context *context, const json_t *object, const
             i++;
         }
         if (!known[i]) {
-            return mote_fail(context, MOTE_ERROR_ARGUMENT, "policy: %s: unknown key '%s'", place, key);
+            return mote_fail(context, MOTE_ERROR_ARGUMENT, "policy: unknown key '%s'", key);
         }
     }
     return MOTE_OK;
@@ -138,6 +143,15 @@ static mote_status read_policy(mote_context *context, const json_t *object, mote
     return status;
 }
 
+/* Puts the rule in front of what is wrong with it. */
+static mote_status bad_rule(mote_context *context, mote_status status, const char *pattern)
+{
+    char message[sizeof context->message];
+    const char *what = strcpy(message, context->message);
+    what += strncmp(what, "policy: ", 8) == 0 ? 8 : 0;
+    return mote_fail(context, status, "policy: rule for '%.60s': %s", pattern, what);
+}
+
 static mote_status read_rules(mote_context *context, const json_t *layers, mote_policy_set *set)
 {
     static const char *const known[] = {
@@ -161,8 +175,11 @@ static mote_status read_rules(mote_context *context, const json_t *layers, mote_
         rule->policy = set->policy;
         rule->pattern =
             mote_arena_string(context, &set->memory, json_string_value(match), strlen(json_string_value(match)));
-        mote_status status = rule->pattern ? check_keys(context, layer, rule->pattern, known) : MOTE_ERROR_MEMORY;
+        mote_status status = rule->pattern ? check_keys(context, layer, known) : MOTE_ERROR_MEMORY;
         status = status == MOTE_OK ? read_policy(context, layer, &rule->policy) : status;
+        if (status == MOTE_ERROR_ARGUMENT) {
+            return bad_rule(context, status, rule->pattern);
+        }
         if (status != MOTE_OK) {
             return status;
         }
@@ -184,7 +201,7 @@ static mote_status read_set(mote_context *context, const json_t *root, mote_poli
         "policy",     "saved", "layers", "name", "forward", "backward", "update", "rounding", "gradient_rounding",
         "scale_rule", NULL};
     const json_t *saved = json_object_get(root, "saved");
-    mote_status status = check_keys(context, root, "the whole", known);
+    mote_status status = check_keys(context, root, known);
     status = status == MOTE_OK ? read_policy(context, root, &set->policy) : status;
     if (status != MOTE_OK) {
         return status;
@@ -201,7 +218,7 @@ static mote_status read_set(mote_context *context, const json_t *root, mote_poli
 
 mote_status mote_policy_set_create(mote_context *context, const char *name_or_json, mote_policy_set **set)
 {
-    json_error_t error;
+    json_error_t error = {.line = 1, .text = "expected a name in UTF-8"}; /* json_pack says nothing */
     mote_policy_set *made = mote_allocate(context, sizeof *made);
     mote_status status = MOTE_OK;
     *set = NULL;
@@ -237,27 +254,57 @@ void mote_policy_set_destroy(mote_context *context, mote_policy_set *set)
 
 /* ---- applying ---- */
 
-/* Fails with the names of the layers that have products. */
-static mote_status no_layer(mote_graph *graph, const char *pattern)
+/* A list of words that a message has room for. */
+typedef struct words {
+    char text[400];
+    size_t used;
+} words;
+
+/* Appends a word in front of which stands between; once there is no room, three dots. */
+static void add_word(words *list, const char *between, const char *word)
 {
-    char names[512] = "";
-    size_t used = 0;
-    const char *last = "";
-    for (int i = 0; i < graph->node_count; i++) {
-        const mote_node *node = &graph->nodes[i];
-        if (!node->op->product || node->phase != MOTE_PHASE_FORWARD || strcmp(node->layer, last) == 0) {
-            continue;
-        }
-        int length = snprintf(names + used, sizeof names - used, " %s", node->layer);
-        if (length < 0 || (size_t)length >= sizeof names - used - 4) {
-            snprintf(names + used, sizeof names - used, " ...");
-            break;
-        }
-        used += (size_t)length;
-        last = node->layer;
+    size_t room = sizeof list->text - list->used, length = strlen(between) + strlen(word);
+    if (room > length + sizeof " ...") {
+        list->used += (size_t)snprintf(list->text + list->used, room, "%s%s", list->used ? between : "", word);
+    } else if (room > sizeof " ...") {
+        snprintf(list->text + list->used, room, " ...");
+        list->used = sizeof list->text;
     }
-    return mote_fail(graph->context, MOTE_ERROR_ARGUMENT, "policy: no layer matches '%s'; layers with products:%s",
-                     pattern, names);
+}
+
+/* A layer's name with * for its numbers: one name for the same layer of every block. */
+static void generalize(const char *layer, char *name, size_t size)
+{
+    size_t used = 0;
+    while (*layer && used + 1 < size) {
+        size_t digits = strspn(layer, "0123456789");
+        name[used++] = digits ? '*' : *layer;
+        layer += digits ? digits : 1;
+    }
+    name[used] = '\0';
+}
+
+static bool is_product(const mote_node *node) { return node->op->product && node->phase == MOTE_PHASE_FORWARD; }
+
+/* Fails with the patterns that match nothing and the layers that there are, each once. */
+static mote_status no_layer(mote_graph *graph, const words *patterns)
+{
+    enum { MOST = 32 }; /* more names than a message has room for */
+    char names[MOST][64];
+    int count = 0;
+    words layers = {.used = 0};
+    for (int i = 0; i < graph->node_count && count < MOST; i++) {
+        int known = 0;
+        generalize(graph->nodes[i].layer, names[count], sizeof names[count]);
+        while (known < count && strcmp(names[known], names[count]) != 0) {
+            known++;
+        }
+        if (known == count && is_product(&graph->nodes[i])) {
+            add_word(&layers, " ", names[count++]);
+        }
+    }
+    return mote_fail(graph->context, MOTE_ERROR_ARGUMENT, "policy: no layer matches %s; layers with products: %s",
+                     patterns->text, layers.text);
 }
 
 mote_status mote_policy_set_products(mote_graph *graph, const mote_policy_set *set)
@@ -267,6 +314,7 @@ mote_status mote_policy_set_products(mote_graph *graph, const mote_policy_set *s
             graph->nodes[i].policy = set->policy;
         }
     }
+    words unmatched = {.used = 0};
     for (size_t r = 0; r < set->count; r++) {
         bool matched = false;
         for (int i = 0; i < graph->node_count; i++) {
@@ -277,8 +325,10 @@ mote_status mote_policy_set_products(mote_graph *graph, const mote_policy_set *s
             }
         }
         if (!matched) {
-            return no_layer(graph, set->rules[r].pattern);
+            char quoted[64];
+            snprintf(quoted, sizeof quoted, "'%.60s'", set->rules[r].pattern);
+            add_word(&unmatched, ", ", quoted);
         }
     }
-    return MOTE_OK;
+    return unmatched.used ? no_layer(graph, &unmatched) : MOTE_OK;
 }

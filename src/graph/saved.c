@@ -1,5 +1,6 @@
 /* The policy pass: gives products their formats, and keeps what the forward pass saves for the gradients in the format
  * in which they will read it: blocks along the batch for a weight's gradient, 16 bits for element-wise gradients. */
+#include "formats/layout.h"
 #include "graph/core.h"
 #include "graph/policy_set.h"
 
@@ -14,15 +15,6 @@ typedef struct saver {
     narrow *copies;
     int count, capacity;
 } saver;
-
-static bool same_layout(const mote_layout *a, const mote_layout *b)
-{
-    bool same = a->format == b->format && a->rank == b->rank && a->axis == b->axis;
-    for (int d = 0; same && d < a->rank; d++) {
-        same = a->shape[d] == b->shape[d];
-    }
-    return same;
-}
 
 /* Position in the order of the node that made value. */
 static int position_of(const mote_graph *graph, mote_value value)
@@ -73,7 +65,7 @@ static mote_value replace(saver *s, mote_value value, const mote_layout *layout,
 {
     for (int i = 0; i < s->count; i++) {
         narrow *copy = &s->copies[i];
-        if (copy->from == value && same_layout(&copy->layout, layout) && widen == (copy->widened >= 0)) {
+        if (copy->from == value && mote_layout_same(&copy->layout, layout) && widen == (copy->widened >= 0)) {
             return widen ? copy->widened : copy->cast;
         }
     }

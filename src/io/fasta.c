@@ -63,6 +63,10 @@ __attribute__((format(printf, 2, 3))) static mote_status bad_record(mote_fasta *
 static bool fill(mote_fasta *fasta)
 {
     size_t wanted = BUFFER_BYTES;
+    fasta->status = mote_stop_check(fasta->context);
+    if (fasta->status != MOTE_OK) {
+        return false;
+    }
     mote_fault fault = mote_fault_check(fasta->context, MOTE_FAULT_READ);
     if (fault == MOTE_FAULT_FAIL) {
         fasta->status = mote_fail(fasta->context, MOTE_ERROR_IO, "%s: cannot read", fasta->path);

@@ -1,6 +1,8 @@
 /* json_dumps() grows a buffer and can lose part of the text when memory runs out; this measures first. */
 #include "io/json.h"
 
+#include "io/stream.h"
+
 char *mote_json_text(mote_context *context, json_t *value, size_t flags, size_t *length)
 {
     size_t size = value ? json_dumpb(value, NULL, 0, flags) : 0;
@@ -15,6 +17,32 @@ char *mote_json_text(mote_context *context, json_t *value, size_t flags, size_t 
     }
     *length = size;
     return text;
+}
+
+mote_status mote_json_write(mote_context *context, const char *path, json_t *value, size_t flags)
+{
+    size_t length;
+    char *text = mote_json_text(context, value, flags, &length);
+    mote_status status = text ? mote_output_whole(context, path, text, length) : MOTE_ERROR_MEMORY;
+    mote_release(context, text);
+    return status;
+}
+
+/* Where memory runs out within a token, jansson shortens the token without a word. What two readings agree on is right.
+ */
+json_t *mote_json_parse(const char *bytes, size_t size, size_t flags, json_error_t *error)
+{
+    json_t *first = json_loadb(bytes, size, flags, error), *second = json_loadb(bytes, size, flags, error);
+    if (!first && !second) {
+        return NULL;
+    }
+    if (!first || !second || !json_equal(first, second)) {
+        json_decref(first);
+        first = NULL;
+        error->text[0] = '\0';
+    }
+    json_decref(second);
+    return first;
 }
 
 bool mote_text_valid(const char *text, size_t length)

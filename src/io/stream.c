@@ -28,6 +28,14 @@ static bool transfer_allowed(mote_context *context, mote_fault_site site, int fa
     }
 }
 
+mote_status mote_path_join(mote_context *context, const char *folder, const char *name, char *path)
+{
+    int length = snprintf(path, MOTE_PATH_BYTES, "%s/%s", folder, name);
+    return length > 0 && length < MOTE_PATH_BYTES
+               ? MOTE_OK
+               : mote_fail(context, MOTE_ERROR_ARGUMENT, "'%s': the path is too long", folder);
+}
+
 mote_status mote_input_open(mote_context *context, const char *path, mote_input *input)
 {
     struct stat info;
@@ -88,6 +96,24 @@ mote_status mote_input_read(const mote_input *input, uint64_t offset, size_t siz
         size -= (size_t)count;
     }
     return MOTE_OK;
+}
+
+mote_status mote_input_whole(mote_context *context, const char *path, uint64_t most, char **bytes, size_t *size)
+{
+    mote_input input;
+    *bytes = NULL;
+    mote_status status = mote_input_open(context, path, &input);
+    if (status == MOTE_OK && input.size > most) {
+        status = mote_fail(context, MOTE_ERROR_FILE, "%s: expected at most %llu bytes, found %llu", path,
+                           (unsigned long long)most, (unsigned long long)input.size);
+    }
+    if (status == MOTE_OK) {
+        *bytes = mote_allocate(context, (size_t)input.size);
+        status = *bytes ? mote_input_read(&input, 0, (size_t)input.size, *bytes) : MOTE_ERROR_MEMORY;
+    }
+    *size = status == MOTE_OK ? (size_t)input.size : 0;
+    mote_input_close(&input);
+    return status;
 }
 
 static char *copy_text(mote_context *context, const char *text)
@@ -212,6 +238,21 @@ mote_status mote_output_finish_replaced(mote_output *output)
     close(output->descriptor);
     output->descriptor = descriptor;
     return mote_output_finish(output);
+}
+
+mote_status mote_output_whole(mote_context *context, const char *path, const void *bytes, size_t size)
+{
+    mote_output output;
+    mote_status status = mote_output_create(context, path, &output);
+    if (status != MOTE_OK) {
+        return status;
+    }
+    status = mote_output_write(&output, bytes, size);
+    if (status == MOTE_OK) {
+        return mote_output_finish(&output);
+    }
+    mote_output_discard(&output);
+    return status;
 }
 
 void mote_output_discard(mote_output *output)

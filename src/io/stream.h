@@ -5,6 +5,11 @@
 
 #include "base/context.h"
 
+enum { MOTE_PATH_BYTES = 4096 };
+
+/* path = folder/name, of MOTE_PATH_BYTES. Error: MOTE_ERROR_ARGUMENT if that is too long. */
+mote_status mote_path_join(mote_context *context, const char *folder, const char *name, char *path);
+
 typedef struct mote_input {
     mote_context *context;
     const char *path; /* borrowed; for messages */
@@ -16,6 +21,9 @@ typedef struct mote_input {
 mote_status mote_input_open(mote_context *context, const char *path, mote_input *input);
 void mote_input_close(mote_input *input);
 
+/* The whole file at path, of at most most bytes, in memory to be released by the caller. */
+mote_status mote_input_whole(mote_context *context, const char *path, uint64_t most, char **bytes, size_t *size);
+
 /* Exactly size bytes from offset; beyond the end is MOTE_ERROR_FILE ("truncated"). */
 mote_status mote_input_read(const mote_input *input, uint64_t offset, size_t size, void *bytes);
 
@@ -25,6 +33,9 @@ typedef struct mote_output {
     int descriptor;
     uint64_t written;
 } mote_output;
+
+/* Writes a whole file. */
+mote_status mote_output_whole(mote_context *context, const char *path, const void *bytes, size_t size);
 
 /* Creates a temporary file beside path. */
 mote_status mote_output_create(mote_context *context, const char *path, mote_output *output);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "data/vocabulary.h"
+#include "formats/layout.h"
 #include "graph/graph.h"
 #include "io/json.h"
 #include "io/stream.h"
@@ -13,15 +14,7 @@
 #include "models/model.h"
 #include "mote/file.h"
 
-enum { PATH_BYTES = 4096, CONFIG_BYTES = 1 << 24 };
-
-static mote_status join(mote_context *context, const char *folder, const char *name, char *path)
-{
-    int length = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
-    return length > 0 && length < PATH_BYTES
-               ? MOTE_OK
-               : mote_fail(context, MOTE_ERROR_ARGUMENT, "'%s': the path is too long", folder);
-}
+enum { CONFIG_BYTES = 1 << 24 };
 
 /* ---- config.json ---- */
 
@@ -80,56 +73,33 @@ static mote_status write_config(mote_context *context, const mote_model_config *
     add_tokens(root, json_string_value(json_object_get(own, "vocabulary")), config->masked != 0);
     json_object_set_new(own, "config", mote_model_to_json(config));
     json_object_set_new(root, "mote", own);
-    size_t length;
-    char *text = mote_json_text(context, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9), &length);
-    if (!text) {
-        return MOTE_ERROR_MEMORY;
-    }
-    mote_output output;
-    mote_status status = mote_output_create(context, path, &output);
-    if (status == MOTE_OK) {
-        status = mote_output_write(&output, text, length);
-        if (status == MOTE_OK) {
-            status = mote_output_finish(&output);
-        } else {
-            mote_output_discard(&output);
-        }
-    }
-    mote_release(context, text);
-    return status;
+    return mote_json_write(context, path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
 }
 
-static json_t *read_json(mote_context *context, const char *path)
+static mote_status read_json(mote_context *context, const char *path, json_t **root)
 {
-    mote_input input;
-    json_error_t error;
-    json_t *root = NULL;
-    if (mote_input_open(context, path, &input) != MOTE_OK) {
-        return NULL;
+    json_error_t error = {0};
+    char *bytes;
+    size_t size;
+    mote_status status = mote_input_whole(context, path, CONFIG_BYTES, &bytes, &size);
+    *root = status == MOTE_OK ? mote_json_parse(bytes, size, JSON_REJECT_DUPLICATES, &error) : NULL;
+    mote_release(context, bytes);
+    if (status == MOTE_OK && !*root) {
+        return *error.text ? mote_fail(context, MOTE_ERROR_FILE, "%s: line %d, column %d: %s", path, error.line,
+                                       error.column, error.text)
+                           : mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: no room for the JSON of %s", path);
     }
-    char *text = input.size <= CONFIG_BYTES ? mote_allocate(context, (size_t)input.size + 1) : NULL;
-    if (input.size > CONFIG_BYTES) {
-        mote_fail(context, MOTE_ERROR_FILE, "%s: %llu bytes are too many for a config", path,
-                  (unsigned long long)input.size);
-    } else if (text && mote_input_read(&input, 0, (size_t)input.size, text) == MOTE_OK) {
-        root = json_loadb(text, (size_t)input.size, JSON_REJECT_DUPLICATES, &error);
-        if (!root) {
-            mote_fail(context, MOTE_ERROR_FILE, "%s: line %d, column %d: %s", path, error.line, error.column,
-                      error.text);
-        }
-    }
-    mote_release(context, text);
-    mote_input_close(&input);
-    return root;
+    return status;
 }
 
 mote_status mote_model_read_config(mote_context *context, const char *folder, mote_model_config *config, char **extra)
 {
-    char path[PATH_BYTES];
-    mote_status status = join(context, folder, "config.json", path);
-    json_t *root = status == MOTE_OK ? read_json(context, path) : NULL;
-    if (!root) {
-        return MOTE_ERROR_FILE;
+    char path[MOTE_PATH_BYTES];
+    mote_status status = mote_path_join(context, folder, "config.json", path);
+    json_t *root = NULL;
+    status = status == MOTE_OK ? read_json(context, path, &root) : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     json_t *own = json_object_get(root, "mote");
     if (!own || !json_is_object(json_object_get(own, "config"))) {
@@ -295,15 +265,15 @@ static mote_status write_tensors(mote_graph *graph, const mote_plan *plan, const
 mote_status mote_model_save(mote_graph *graph, const mote_model_config *config, const mote_plan *plan,
                             const char *extra, const char *folder)
 {
-    char path[PATH_BYTES];
+    char path[MOTE_PATH_BYTES];
     table t;
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         return mote_fail(graph->context, MOTE_ERROR_IO, "%s: cannot make the folder: %s", folder, strerror(errno));
     }
     mote_status status = make_table(graph, config, &t);
-    status = status == MOTE_OK ? join(graph->context, folder, "model.safetensors", path) : status;
+    status = status == MOTE_OK ? mote_path_join(graph->context, folder, "model.safetensors", path) : status;
     status = status == MOTE_OK ? write_tensors(graph, plan, &t, path) : status;
-    status = status == MOTE_OK ? join(graph->context, folder, "config.json", path) : status;
+    status = status == MOTE_OK ? mote_path_join(graph->context, folder, "config.json", path) : status;
     status = status == MOTE_OK ? write_config(graph->context, config, extra, path) : status;
     release_table(graph->context, &t);
     return status;
@@ -320,11 +290,7 @@ static mote_status read_piece(mote_graph *graph, mote_plan *plan, mote_file *fil
         if (strcmp(found->name, wanted->name) != 0) {
             continue;
         }
-        bool fits = found->layout.rank == wanted->layout.rank && found->layout.format == MOTE_FP32;
-        for (int d = 0; fits && d < wanted->layout.rank; d++) {
-            fits = found->layout.shape[d] == wanted->layout.shape[d];
-        }
-        if (!fits) {
+        if (!mote_layout_same(&found->layout, &wanted->layout)) {
             return mote_fail(context, MOTE_ERROR_FILE,
                              "%s: tensor '%s' does not have the shape or format that config.json says", path,
                              wanted->name);
@@ -346,11 +312,11 @@ static mote_status read_piece(mote_graph *graph, mote_plan *plan, mote_file *fil
 
 mote_status mote_model_load(mote_graph *graph, const mote_model_config *config, mote_plan *plan, const char *folder)
 {
-    char path[PATH_BYTES];
+    char path[MOTE_PATH_BYTES];
     mote_file *file = NULL;
     table t;
     mote_status status = make_table(graph, config, &t);
-    status = status == MOTE_OK ? join(graph->context, folder, "model.safetensors", path) : status;
+    status = status == MOTE_OK ? mote_path_join(graph->context, folder, "model.safetensors", path) : status;
     status = status == MOTE_OK ? mote_file_open(graph->context, path, &file) : status;
     for (size_t i = 0; i < t.count && status == MOTE_OK; i++) {
         status = read_piece(graph, plan, file, path, &t.infos[i], &t.pieces[i]);

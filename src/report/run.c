@@ -58,42 +58,6 @@ static char *join(mote_run *run, const char *folder, const char *name)
     return path;
 }
 
-/* The whole file at path, in memory to be released by the caller. */
-static mote_status read_whole(mote_context *context, const char *path, char **bytes, size_t *size)
-{
-    mote_input input;
-    *bytes = NULL;
-    mote_status status = mote_input_open(context, path, &input);
-    if (status == MOTE_OK && input.size > LARGEST_FILE) {
-        status = mote_fail(context, MOTE_ERROR_FILE, "%s: expected at most %llu bytes, found %llu", path,
-                           (unsigned long long)LARGEST_FILE, (unsigned long long)input.size);
-    }
-    if (status == MOTE_OK) {
-        *bytes = mote_allocate(context, (size_t)input.size);
-        status = *bytes ? mote_input_read(&input, 0, (size_t)input.size, *bytes) : MOTE_ERROR_MEMORY;
-    }
-    *size = status == MOTE_OK ? (size_t)input.size : 0;
-    mote_input_close(&input);
-    return status;
-}
-
-/* Where memory runs out within a token, jansson shortens the token without a word. What two readings agree on is right;
- * where they do not, *error has no text, as is jansson's way to say that memory ran out. */
-static json_t *parse(const char *bytes, size_t size, json_error_t *error)
-{
-    json_t *first = json_loadb(bytes, size, 0, error), *second = json_loadb(bytes, size, 0, error);
-    if (!first && !second) {
-        return NULL;
-    }
-    if (!first || !second || !json_equal(first, second)) {
-        json_decref(first);
-        first = NULL;
-        error->text[0] = '\0';
-    }
-    json_decref(second);
-    return first;
-}
-
 /* jansson has no words for a lack of memory, and that is not the file's fault. */
 static bool out_of_memory(const json_error_t *error) { return error->text[0] == '\0'; }
 
@@ -111,9 +75,9 @@ static mote_status read_description(mote_run *run, const char *path)
     char *bytes;
     size_t size;
     json_error_t error = {0};
-    mote_status status = read_whole(run->context, path, &bytes, &size);
+    mote_status status = mote_input_whole(run->context, path, LARGEST_FILE, &bytes, &size);
     if (status == MOTE_OK) {
-        run->root = parse(bytes, size, &error);
+        run->root = mote_json_parse(bytes, size, 0, &error);
         if (!run->root) {
             status = parser_failure(run->context, path, error.line > 0 ? (size_t)error.line : 1, &error);
         } else if (!json_is_object(run->root)) {
@@ -197,7 +161,7 @@ static mote_status read_metrics(mote_run *run, const char *path)
     if (access(path, F_OK) != 0 && errno == ENOENT) {
         return MOTE_OK; /* the run has not come to its first line */
     }
-    mote_status status = read_whole(run->context, path, &bytes, &size);
+    mote_status status = mote_input_whole(run->context, path, LARGEST_FILE, &bytes, &size);
     while (size > 0 && strchr(" \t\r\n", bytes[size - 1]) && bytes[size - 1]) {
         size--; /* so that the last line is one that says something */
     }
@@ -206,7 +170,7 @@ static mote_status read_metrics(mote_run *run, const char *path)
         size_t length = end ? (size_t)(end - bytes) - at : size - at;
         bool last = at + length == size;
         json_error_t error = {0};
-        json_t *line = parse(bytes + at, length, &error);
+        json_t *line = mote_json_parse(bytes + at, length, 0, &error);
         if (json_is_object(line)) {
             status = add_line(run, line);
         } else if (last && (line || !out_of_memory(&error))) {

@@ -9,10 +9,12 @@
 #include <xxhash.h>
 
 #include "base/arena.h"
+#include "formats/layout.h"
 #include "graph/graph.h"
+#include "io/stream.h"
 #include "mote/file.h"
 
-enum { PATH_BYTES = 4096, NAME_BYTES = 768, STEP_DIGITS = 9 };
+enum { NAME_BYTES = 768, STEP_DIGITS = 9 };
 
 /* ---- the tensors, in the order of the file ---- */
 
@@ -138,7 +140,7 @@ static size_t find_steps(const char *folder, size_t *steps, size_t most)
 
 static void path_of(const char *folder, size_t step, char *path)
 {
-    snprintf(path, PATH_BYTES, "%s/checkpoint-%0*zu.safetensors", folder, STEP_DIGITS, step);
+    snprintf(path, MOTE_PATH_BYTES, "%s/checkpoint-%0*zu.safetensors", folder, STEP_DIGITS, step);
 }
 
 enum { MOST_FILES = 1024 };
@@ -148,7 +150,7 @@ static void rotate(const char *folder, size_t step, size_t keep)
 {
     size_t steps[MOST_FILES], count = find_steps(folder, steps, MOST_FILES), kept = 0;
     for (size_t i = 0; i < count; i++) {
-        char path[PATH_BYTES];
+        char path[MOTE_PATH_BYTES];
         path_of(folder, steps[i], path);
         if (steps[i] > step || ++kept > keep) {
             unlink(path); /* an old one that stays does no harm */
@@ -159,7 +161,7 @@ static void rotate(const char *folder, size_t step, size_t keep)
 mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder,
                                   size_t keep)
 {
-    char path[PATH_BYTES], step[24], seconds[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
+    char path[MOTE_PATH_BYTES], step[24], seconds[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
     const char *const texts[METADATA] = {step, seconds, state->recipe, tensors_hash, metadata_hash};
     mote_metadata metadata[METADATA] = {{0}};
     tensors t;
@@ -204,15 +206,6 @@ static const char *metadata_of(const mote_file *file, const char *key)
     return "";
 }
 
-static bool same_layout(const mote_layout *a, const mote_layout *b)
-{
-    bool same = a->format == b->format && a->rank == b->rank;
-    for (int d = 0; same && d < a->rank; d++) {
-        same = a->shape[d] == b->shape[d];
-    }
-    return same;
-}
-
 static mote_status read_tensors(mote_context *context, mote_file *file, const char *path, tensors *t)
 {
     for (size_t i = 0; i < t->count; i++) {
@@ -221,7 +214,7 @@ static mote_status read_tensors(mote_context *context, mote_file *file, const ch
             at++;
         }
         if (at == mote_file_tensor_count(file) ||
-            !same_layout(&mote_file_tensor(file, at)->layout, &t->infos[i].layout)) {
+            !mote_layout_same(&mote_file_tensor(file, at)->layout, &t->infos[i].layout)) {
             return mote_fail(context, MOTE_ERROR_FILE, "%s: tensor '%s' is missing or has another shape", path,
                              t->infos[i].name);
         }
@@ -286,7 +279,7 @@ mote_status mote_checkpoint_read(mote_context *context, mote_training_state *sta
     *found = count > 0;
     *notice = '\0';
     for (size_t i = 0; i < count && (i == 0 ? status == MOTE_OK : is_damage(status)); i++) {
-        char path[PATH_BYTES];
+        char path[MOTE_PATH_BYTES];
         path_of(folder, steps[i], path);
         if (i > 0) {
             snprintf(notice, notice_size, "%s; went on from the checkpoint before it", mote_context_message(context));

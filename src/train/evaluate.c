@@ -7,6 +7,7 @@
 #include "data/corpus.h"
 #include "mote/machine.h"
 #include "train/trainer.h"
+#include "train/watch.h"
 
 typedef struct evaluation {
     mote_context *context;
@@ -115,8 +116,11 @@ mote_status mote_evaluate(mote_context *context, const mote_evaluate_options *op
     e.options.batch = options->batch ? options->batch : 8;
     e.options.context = options->context ? options->context : e.config.context;
     e.options.stride = options->stride ? options->stride : (e.options.context + 1) / 2;
+    mote_watch watch = {callback, user};
+    mote_watch_begin(context, &watch);
     status = status == MOTE_OK ? open_data(&e, extra) : status;
     status = status == MOTE_OK ? open_model(&e) : status;
+    status = mote_watch_end(context, status, "stopped before the first batch");
     status = status == MOTE_OK ? score(&e, callback, user, result) : status;
     result->seconds = mote_clock() - began;
     mote_plan_destroy(e.plan);

@@ -18,14 +18,6 @@
 #include "models/model.h"
 #include "mote/machine.h"
 
-static mote_status path_of(const mote_trainer *t, const char *name, char *path)
-{
-    int length = snprintf(path, MOTE_PATH_BYTES, "%s/%s", t->options.output, name);
-    return length > 0 && length < MOTE_PATH_BYTES
-               ? MOTE_OK
-               : mote_fail(t->context, MOTE_ERROR_ARGUMENT, "'%s': the path is too long", t->options.output);
-}
-
 static mote_status system_error(const mote_trainer *t, const char *path, const char *what)
 {
     return mote_fail(t->context, MOTE_ERROR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
@@ -51,7 +43,7 @@ static mote_status make_folders(const mote_trainer *t, char *path)
 mote_status mote_folder_open(mote_trainer *t)
 {
     char path[MOTE_PATH_BYTES], folder[MOTE_PATH_BYTES];
-    mote_status status = path_of(t, "run.json", path);
+    mote_status status = mote_path_join(t->context, t->options.output, "run.json", path);
     if (status != MOTE_OK) {
         return status;
     }
@@ -76,7 +68,8 @@ void mote_folder_clean(const mote_trainer *t)
     DIR *directory = opendir(t->options.output);
     char path[MOTE_PATH_BYTES];
     for (struct dirent *entry; directory && (entry = readdir(directory)) != NULL;) {
-        if (fnmatch("*.[0-9]*-[0-9]*.part", entry->d_name, 0) == 0 && path_of(t, entry->d_name, path) == MOTE_OK) {
+        if (fnmatch("*.[0-9]*-[0-9]*.part", entry->d_name, 0) == 0 &&
+            mote_path_join(t->context, t->options.output, entry->d_name, path) == MOTE_OK) {
             unlink(path); /* one that stays does no harm */
         }
     }
@@ -190,7 +183,7 @@ void mote_folder_date(char text[32])
 mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
 {
     char path[MOTE_PATH_BYTES], written[32];
-    mote_status status = path_of(t, "run.json", path);
+    mote_status status = mote_path_join(t->context, t->options.output, "run.json", path);
     if (status != MOTE_OK) {
         return status;
     }
@@ -206,20 +199,7 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
     if (t->options.command) {
         json_object_set_new(root, "command", json_string(t->options.command));
     }
-    size_t length;
-    char *text = mote_json_text(t->context, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9), &length);
-    mote_output output;
-    status = text ? mote_output_create(t->context, path, &output) : MOTE_ERROR_MEMORY;
-    if (status == MOTE_OK) {
-        status = mote_output_write(&output, text, length);
-        if (status == MOTE_OK) {
-            status = mote_output_finish(&output);
-        } else {
-            mote_output_discard(&output);
-        }
-    }
-    mote_release(t->context, text);
-    return status;
+    return mote_json_write(t->context, path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
 }
 
 /* ---- metrics.jsonl ---- */
@@ -229,7 +209,8 @@ mote_status mote_folder_append(const mote_trainer *t, json_t *object)
     char path[MOTE_PATH_BYTES];
     size_t length;
     char *text = mote_json_text(t->context, object, JSON_COMPACT | JSON_REAL_PRECISION(9), &length);
-    mote_status status = text ? path_of(t, "metrics.jsonl", path) : MOTE_ERROR_MEMORY;
+    mote_status status =
+        text ? mote_path_join(t->context, t->options.output, "metrics.jsonl", path) : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
         errno = ENOSPC; /* what an injected fault says */
         FILE *file = mote_fault_check(t->context, MOTE_FAULT_WRITE) != MOTE_FAULT_FAIL ? fopen(path, "a") : NULL;
@@ -245,7 +226,7 @@ mote_status mote_folder_cut_metrics(const mote_trainer *t, size_t step)
 {
     char path[MOTE_PATH_BYTES], line[4096];
     mote_output output;
-    mote_status status = path_of(t, "metrics.jsonl", path);
+    mote_status status = mote_path_join(t->context, t->options.output, "metrics.jsonl", path);
     FILE *file = status == MOTE_OK ? fopen(path, "r") : NULL;
     if (!file) {
         return status; /* nothing was written yet */

@@ -5,6 +5,7 @@
 
 #include "mote/machine.h"
 #include "train/folder.h"
+#include "train/watch.h"
 
 /* What the loop keeps beside the trainer. */
 typedef struct loop {
@@ -226,7 +227,10 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
     loop l = {.t = &t, .callback = callback, .user = user};
     bool found = false;
     mote_folder_date(t.started);
+    mote_watch watch = {callback, user};
+    mote_watch_begin(context, &watch);
     mote_status status = mote_trainer_open(&t, true);
+    status = mote_watch_end(context, status, "stopped before the first step; nothing was written");
     bool folder = status == MOTE_OK && options->output;
     status = folder ? mote_folder_open(&t) : status;
     folder = folder && status == MOTE_OK;

@@ -10,7 +10,7 @@
 #include "train/optimizer.h"
 #include "train/schedule.h"
 
-enum { MOTE_PATH_BYTES = 4096, MOTE_SIMULATED_BASES = 4 << 20 };
+enum { MOTE_SIMULATED_BASES = 4 << 20 };
 
 /* What a context model pays for the validation data. */
 typedef struct mote_baseline {

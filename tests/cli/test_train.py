@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -67,6 +68,16 @@ def test_nothing_can_be_asked_for(mote_program, genome, tmp_path):
     ("--validation", "1", "validation: expected a number above 0 and below 0.9, found 1"),
     ("--beta2", "1", "beta2: expected at least 0 and below 1, found 1"),
     ("--policy", "mxfp7", "unknown policy 'mxfp7'; known: fp32 bf16"),
+    ("--policy", "m\udcff", "policy: line 1, column 0: expected a name in UTF-8"),
+    ("--policy", '{"policy": "mxfp6", "forward": {"weight": "mxfp7"}}', "policy: forward.weight: unknown format 'mxfp7'; known: fp32 bf16"),
+    ("--policy", '{"policy": "mxfp6", "layers": [{"match": "lm_head", "update": {"gradient": 6}}]}',
+     "policy: rule for 'lm_head': update.gradient: unknown format '(no string)'"),
+    ("--policy", '{"policy": "mxfp6", "layers": [{"match": "lm_head", "rounding": "up"}]}',
+     "policy: rule for 'lm_head': rounding: unknown name 'up'; known: nearest_even"),
+    ("--policy", '{"layers": [{"match": "*attention", "policy": "fp32"}, {"match": "*.attn", "policy": "fp32"}, {"match": "tail", "policy": "fp32"}]}',
+     "policy: no layer matches '*attention', 'tail'; layers with products: transformer.h.*.attn.c_attn transformer.h.*.attn "
+     "transformer.h.*.attn.c_proj transformer.h.*.mlp.c_fc transformer.h.*.mlp.c_proj lm_head\n"),
+    ("--policy", '{"policy": "mxfp6"', "policy: line 1, column 18: '}' expected near end of file"),
     ("--model", "gpt-huge", "unknown name 'gpt-huge'; known: gpt-tiny"),
     ("--model", '{"model": "gpt-tiny", "depth": 3}', "unknown key 'depth'"),
     ("--heads", "3", "the width (32) must be a multiple of heads (3)"),
@@ -358,6 +369,56 @@ def test_interrupt(mote_program, genome, undisturbed, tmp_path):
     assert same_model(run, undisturbed("mxfp6")) and metrics_of(run) == metrics_of(undisturbed("mxfp6"))
 
 
+def interrupt(arguments, sent, when=lambda: True):
+    """Starts the program, sends a signal once it is caught and when() holds, and returns its output; it has ten seconds."""
+    process = subprocess.Popen([PROGRAM, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def caught():
+        mask = Path(f"/proc/{process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
+        return int(mask, 16) >> (sent - 1) & 1
+
+    while process.poll() is None and not (caught() and when()):
+        pass
+    process.send_signal(sent)
+    output, error = process.communicate(timeout=10)
+    return process.returncode, output, error
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("what", ["simulating", "reading", "planning"])
+def test_interrupt_before_the_first_step(tmp_path, what, sent):
+    """Each would go on for longer than it is given: planning for most of a minute."""
+    large = tmp_path / "large.fa"
+    if what == "reading":
+        large.write_text(">a\n" + "ACGTTGCAAC\n" * 2_000_000)
+    arguments = {"simulating": [*TINY, "--memory", "1G"], "reading": [large, *TINY],
+                 "planning": ["--layers", "200", "--width", "64", "--memory", "90M"]}[what]
+    code, output, error = interrupt(["train", *arguments, "-o", tmp_path / "run"], sent)
+    assert (code, output) == (1, "") and error == "mote train: stopped before the first step; nothing was written\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_interrupt_of_an_evaluation(undisturbed, tmp_path):
+    large = tmp_path / "large.fa"
+    large.write_text(">a\n" + "ACGTTGCAAC\n" * 2_000_000)
+    code, output, error = interrupt(["eval", undisturbed("mxfp6"), large], signal.SIGINT)
+    assert (code, output) == (1, "") and error.startswith("mote eval: stopped ")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_interrupt_during_a_save(genome, undisturbed, tmp_path, number):
+    """The save is finished, and the run that goes on ends with the same bits."""
+    run, arguments = tmp_path / "run", ["train", genome, *SHORT, *RECIPES["mxfp6"], "--checkpoint-every", "1"]
+    skipped = iter(range(number * 20))
+    code, _, error = interrupt([*arguments, "-o", run], signal.SIGINT,
+                               lambda: run.is_dir() and next(run.glob("checkpoint-*.part"), None) and next(skipped, None) is None)
+    step = int(re.search(r"stopped after step (\d+) of 60; a checkpoint is saved", error)[1])
+    assert code == 1 and (run / f"checkpoint-{step:09d}.safetensors").exists() and not list(run.glob("*.part"))
+    assert run_of(run)["status"] == "interrupted"
+    done = subprocess.run([PROGRAM, *map(str, arguments), "-o", run, "--resume"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and same_model(run, undisturbed("mxfp6"))
+
+
 def test_a_folder_that_holds_a_run(mote_program, genome, undisturbed, tmp_path):
     run = undisturbed("mxfp6")
     before = {p.name: p.read_bytes() for p in run.iterdir()}
@@ -388,13 +449,20 @@ def test_full_disk(genome, kept, tmp_path):
     assert done.returncode == 0 and same_model(run, kept) and metrics_of(run) == metrics_of(kept)
 
 
-def test_no_permission(mote_program, genome, tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    if os.access(closed, os.W_OK):
-        pytest.skip("this user may write everywhere")
-    for run in (closed, closed / "run"):
-        assert "Permission denied" in mote_program("train", genome, *TINY, "-o", run, status=1).stderr
+def test_a_folder_for_reading_only(genome):
+    """Where the tests run as root, who may write everywhere, the program does not."""
+    someone = {"user": 65534} if os.geteuid() == 0 else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copy(PROGRAM, folder / "mote")
+        shutil.copy(genome, folder / "genome.fa")
+        closed = folder / "closed"
+        closed.mkdir(mode=0o555)
+        for run, message in ((closed, "cannot write into it"), (closed / "run", "cannot make the folder")):
+            done = subprocess.run([folder / "mote", "train", folder / "genome.fa", *TINY, "-o", run], capture_output=True, text=True, **someone)
+            assert (done.returncode, done.stderr) == (1, f"mote train: {run}: {message}: Permission denied\n")
+        assert not list(closed.iterdir())
 
 
 # ---- bad input ----
@@ -448,6 +516,13 @@ def test_eval_agrees_with_the_run(mote_program, tmp_path):
     assert closer["tokens"] == score["tokens"] and closer["bits"] != score["bits"]
 
 
+def test_eval_takes_a_policy_from_a_file(mote_program, genome, undisturbed, tmp_path):
+    (tmp_path / "policy.json").write_text('{"policy": "mxfp4", "layers": [{"match": "*", "policy": "mxfp8"}]}')
+    bits = [json.loads(mote_program("eval", undisturbed("mxfp6"), genome, "--policy", policy, "--json").stdout)["bits"]
+            for policy in ("mxfp4", "mxfp8", tmp_path / "policy.json")]
+    assert bits[0] != bits[1] == bits[2]
+
+
 def test_eval_refuses(mote_program, genome, undisturbed, tmp_path):
     run = undisturbed("mxfp6")
     for arguments, message in (
@@ -457,8 +532,28 @@ def test_eval_refuses(mote_program, genome, undisturbed, tmp_path):
         ([tmp_path, genome], f"{tmp_path}/config.json: cannot open: No such file"),
     ):
         assert message in mote_program("eval", *arguments, status=1).stderr
+    mote_program("eval", run, genome, "--policy", tmp_path / "none.json", status=2)
     mote_program("eval", status=2)
     mote_program("eval", run, genome, "--batch", "0", status=2)
+
+
+def test_eval_of_a_model_that_does_not_fit(mote_program, genome, undisturbed, tmp_path):
+    """The tensors of another model, of one that is cut short, and no tensors."""
+    run, weights = tmp_path / "run", tmp_path / "run" / "model.safetensors"
+    run.mkdir()
+    shutil.copy(undisturbed("mxfp6") / "config.json", run)
+    whole = (undisturbed("mxfp6") / "model.safetensors").read_bytes()
+    for content, message in (
+        ((undisturbed("llama, limited") / "model.safetensors").read_bytes(), "there is no tensor 'transformer.wte.weight'"),
+        (whole[:-1000], "has 107544 bytes of data (truncated?)"),
+        (whole[:100], "truncated"),
+        (whole.replace(b'"F32"', b'"I32"', 1), "does not have the shape or format that config.json says"),
+    ):
+        weights.write_bytes(content)
+        error = mote_program("eval", run, genome, status=1).stderr
+        assert error.startswith(f"mote eval: {weights}: ") and message in error, error
+    weights.unlink()
+    assert f"mote eval: {weights}: cannot open: No such file" in mote_program("eval", run, genome, status=1).stderr
 
 
 def test_the_command_can_be_pasted(mote_program, genome, tmp_path):

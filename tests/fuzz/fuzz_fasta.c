@@ -1,23 +1,7 @@
 /* The reader of FASTA and FASTQ against arbitrary bytes: read everything, twice; both times must go the same way. */
 #define _GNU_SOURCE
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include "fuzz.h"
 #include "io/fasta.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void demand(bool holds, const char *what)
-{
-    if (!holds) {
-        fprintf(stderr, "%s\n", what);
-        abort();
-    }
-}
 
 static uint64_t read_all(mote_context *context, const char *path)
 {
@@ -41,23 +25,15 @@ static uint64_t read_all(mote_context *context, const char *path)
         }
     }
     demand(status != MOTE_OK || full > 0, "no letters, and no error");
-    demand(status == MOTE_OK || *mote_context_message(context), "a failure without a message");
+    demand_message(context, status);
     mote_fasta_close(fasta);
     return digest * 31 + (uint64_t)status;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static mote_context *context;
-    static int descriptor = -1;
-    static char path[64];
-    if (!context) {
-        mote_context_options options = {.threads = 1};
-        demand(mote_context_create(&options, &context, NULL, 0) == MOTE_OK, "no context");
-        descriptor = memfd_create("fuzz", 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    }
-    demand(ftruncate(descriptor, 0) == 0 && pwrite(descriptor, data, size, 0) == (ssize_t)size, "no file");
+    mote_context *context = fuzz_context();
+    const char *path = fuzz_file(data, size);
     demand(read_all(context, path) == read_all(context, path), "the same bytes were read in two ways");
     return 0;
 }

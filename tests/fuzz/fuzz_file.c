@@ -1,16 +1,8 @@
 /* A parser against arbitrary bytes: open, read everything, twice; both times must go the same way. The file format is
  * chosen when this is compiled. */
 #define _GNU_SOURCE
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
+#include "fuzz.h"
 #include "io/format.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A file of a few KiB has no business asking for more than this: a large request is a finding. */
 static const size_t reasonable = (size_t)64 << 20;
@@ -40,10 +32,7 @@ static uint64_t read_all(mote_context *context, const char *path)
         free(tensor.elements);
         free(tensor.scales);
     }
-    if (status != MOTE_OK && !*mote_context_message(context)) {
-        fprintf(stderr, "a failure without a message\n");
-        abort();
-    }
+    demand_message(context, status);
     mote_file_close(file);
     return digest;
 }
@@ -54,23 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!FUZZ_FORMAT.matches(data, size < 16 ? size : 16)) {
         return 0;
     }
-    static mote_context *context;
-    static int descriptor = -1;
-    static char path[64];
-    if (!context) {
-        mote_context_options options = {.threads = 1};
-        if (mote_context_create(&options, &context, NULL, 0) != MOTE_OK) {
-            abort();
-        }
-        descriptor = memfd_create("fuzz", 0);
-        snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
-    }
-    if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, data, size, 0) != (ssize_t)size) {
-        abort();
-    }
-    if (read_all(context, path) != read_all(context, path)) {
-        fprintf(stderr, "the same bytes were read in two ways\n");
-        abort();
-    }
+    mote_context *context = fuzz_context();
+    const char *path = fuzz_file(data, size);
+    demand(read_all(context, path) == read_all(context, path), "the same bytes were read in two ways");
     return 0;
 }

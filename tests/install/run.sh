@@ -11,14 +11,28 @@ cmake --install "$build" --prefix "$prefix" --component program >/dev/null
 pkgconfig=$(dirname "$(find "$prefix" -name mote.pc)")
 libraries=$(dirname "$(find "$prefix" -name libmote.so)")
 export PKG_CONFIG_PATH="$pkgconfig"
-# shellcheck disable=SC2046
-cc -std=c17 "$here/../../examples/quantize.c" $(pkg-config --cflags --libs mote) -o "$prefix/shared"
-LD_LIBRARY_PATH="$libraries" "$prefix/shared"
+for name in quantize learn_lorenz96; do
+    # shellcheck disable=SC2046
+    cc -std=c17 "$here/../../examples/$name.c" $(pkg-config --cflags --libs mote) -lm -o "$prefix/$name"
+    LD_LIBRARY_PATH="$libraries" "$prefix/$name"
+done
 
 cmake -S "$here" -B "$prefix/consumer" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$prefix/consumer" >/dev/null
-"$prefix/consumer/static"
-LD_LIBRARY_PATH="$libraries" "$prefix/consumer/shared"
+for name in quantize learn_lorenz96; do
+    "$prefix/consumer/${name}_static"
+    LD_LIBRARY_PATH="$libraries" "$prefix/consumer/${name}_shared"
+done
+
+# what a wheel holds, where the tests' own Python can run it
+python="$build/venv/bin/python"
+if [ -x "$python" ]; then
+    cmake --install "$build" --prefix "$prefix/python" --component python >/dev/null
+    cp "$here"/../../python/mote/*.py "$prefix/python/mote/"
+    for name in learn_pendulum train_genes; do
+        (cd "$prefix" && env -u MOTE_LIBRARY PYTHONPATH="$prefix/python" "$python" "$here/../../examples/python/$name.py" "$prefix/genes")
+    done
+fi
 
 "$prefix/bin/mote" --version
 man -l "$prefix/share/man/man1/mote.1" >/dev/null 2>&1 || test -s "$prefix/share/man/man1/mote.1"

@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -64,6 +67,15 @@ def test_stopping_and_going_on(genome, tmp_path):
     whole = mote.train(genome, **{**options, "output": tmp_path / "whole"})
     assert not result.stopped and (result.loss, result.steps) == (whole.loss, whole.steps)
     assert (tmp_path / "run/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
+def test_interrupt_before_the_first_step(tmp_path):
+    """Planning alone would take most of a minute; what it asks now and then lets Python notice Ctrl-C."""
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        mote.train(model="llama-small", layers=200, width=64, memory_limit=90e6, steps=2, output=tmp_path / "run")
+    assert time.monotonic() - began < 10 and not list(tmp_path.iterdir())
 
 
 def test_0_means_0_and_none_the_default(genome, tmp_path):

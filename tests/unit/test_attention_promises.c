@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/context.h"
+#include "kernels/attention/attention.h"
 
 /* ---- bits ---- */
 
@@ -370,6 +371,8 @@ static void refused(void **unused)
     FAILS(shape.key_heads = 3, MOTE_ERROR_SHAPE);
     FAILS(shape.key_heads = 0, MOTE_ERROR_SHAPE);
     FAILS(shape.segments = segments, MOTE_ERROR_SHAPE);
+    segments[2] = 1; /* 0 0 1 0 0 */
+    FAILS((shape.keys = 5, shape.segments = segments), MOTE_ERROR_ARGUMENT);
     FAILS(shape.keys = SIZE_MAX / 64, MOTE_ERROR_SHAPE);
     FAILS(shape.scale = NAN, MOTE_ERROR_ARGUMENT);
 #undef FAILS
@@ -385,6 +388,37 @@ static void refused(void **unused)
                                              &a[DY], &a[DQ], &a[DK], &a[DV]),
                      MOTE_ERROR_UNSUPPORTED);
     drop(&p);
+    mote_context_destroy(context);
+}
+
+/* A number that comes back is refused wherever it stands, in any row, behind padding too, whatever the order. */
+static void segments_side_by_side(void **unused)
+{
+    (void)unused;
+    enum { ROWS = 2, LENGTH = 5000 };
+    static int32_t segments[ROWS * LENGTH];
+    mote_context *context = unit_context(1, NULL);
+    mote_attention_shape shape = {ROWS, LENGTH, LENGTH, 1, 1, 1, 0, 0, 0, segments};
+    for (int order = 0; order < 3; order++) {
+        for (int i = 0; i < ROWS * LENGTH; i++) { /* documents of two: rising, falling, in a shuffled order */
+            int document = i % LENGTH / 2;
+            segments[i] = order == 0 ? document : order == 1 ? LENGTH - document : document * 7919 % 104729;
+        }
+        unit_ok(context, mote_attention_check_segments(context, &shape));
+        for (int trial = 0; trial < 200; trial++) {
+            size_t from = below(ROWS * LENGTH / 2) * 2, to = from / LENGTH * LENGTH + below(LENGTH);
+            int32_t before = segments[to];
+            bool beside = to + 1 >= from && to <= from + 2; /* the document has grown at one end */
+            segments[to] = segments[from];
+            assert_int_equal(mote_attention_check_segments(context, &shape), beside ? MOTE_OK : MOTE_ERROR_ARGUMENT);
+            segments[to] = before;
+        }
+        segments[LENGTH + 11] = -1; /* in the middle of a document */
+        segments[LENGTH + 12] = segments[LENGTH + 10];
+        assert_int_equal(mote_attention_check_segments(context, &shape), MOTE_ERROR_ARGUMENT);
+        assert_non_null(strstr(mote_context_message(context), "row 1 has the number "));
+        assert_non_null(strstr(mote_context_message(context), " again at position 12, behind others"));
+    }
     mote_context_destroy(context);
 }
 
@@ -425,6 +459,7 @@ int main(void)
         cmocka_unit_test(leftovers),
         cmocka_unit_test(memory),
         cmocka_unit_test(refused),
+        cmocka_unit_test(segments_side_by_side),
         cmocka_unit_test(empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

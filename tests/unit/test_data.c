@@ -299,7 +299,7 @@ static void records_do_not_leak(void **state)
     mote_corpus_close(corpus);
     const char *same = folder_text("same.fa", ">a\nGATTACA\n>b\nTGTAATC\n");
     assert_int_equal(mote_corpus_open(context, &same, 1, &half, &corpus), MOTE_ERROR_SHAPE);
-    assert_non_null(strstr(mote_context_message(context), "cannot be split"));
+    assert_non_null(strstr(mote_context_message(context), "too short to be split"));
     free(text);
     mote_context_destroy(context);
 }
@@ -520,7 +520,7 @@ static void errors(void **state)
     hold_failure(context, ">a\n0123\n", NULL, MOTE_ERROR_FILE, "found the byte 0x30 ('0')");
     hold_failure(context, dna, &(mote_corpus_options){.validation_fraction = 0.5, .context = 24}, MOTE_ERROR_SHAPE,
                  "24 tokens asked for, but the training data has 24; the largest context that works is 23");
-    hold_failure(context, ">a\nACGT\n", NULL, MOTE_ERROR_SHAPE, "cannot be split");
+    hold_failure(context, ">a\nACGT\n", NULL, MOTE_ERROR_SHAPE, "too short to be split");
     hold_failure(context, ">a\nAC\n", &(mote_corpus_options){.vocabulary = "codon"}, MOTE_ERROR_SHAPE, "0 tokens");
     assert_int_equal(mote_corpus_open(context, NULL, 0, NULL, &corpus), MOTE_ERROR_ARGUMENT);
     const char *path = folder_text("ok.fa", dna);

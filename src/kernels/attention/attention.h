@@ -61,6 +61,9 @@ typedef struct mote_attention_view {
 mote_attention_view mote_attention_view_of(const mote_attention_job *j, const mote_attention_array *array,
                                            size_t positions, size_t heads, size_t batch, size_t head, size_t position);
 
+/* Fails if equal numbers of the shape's segments do not lie side by side. */
+mote_status mote_attention_check_segments(mote_context *context, const mote_attention_shape *shape);
+
 /* Which of keys key .. key + keys - 1 each of rows queries sees, relative to key; returns the union's ends. */
 mote_attention_range mote_attention_see(const mote_attention_shape *shape, size_t batch, size_t query, size_t rows,
                                         size_t key, size_t keys, mote_attention_range *seen);

@@ -100,6 +100,7 @@ static mote_status open_job(mote_context *context, const mote_policy *policy, co
                             bool backward, mote_attention_job *j)
 {
     mote_status status = check_shape(context, shape);
+    status = status == MOTE_OK ? mote_attention_check_segments(context, shape) : status;
     if (status != MOTE_OK) {
         return status;
     }
