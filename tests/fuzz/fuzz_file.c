@@ -51,7 +51,11 @@ static uint64_t read_all(mote_context *context, const char *path)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     extern const mote_file_kind FUZZ_FORMAT;
-    if (!FUZZ_FORMAT.matches(data, size < 16 ? size : 16)) {
+    uint8_t head[MOTE_HEAD_BYTES] = {0};
+    if (size) { /* data may be NULL otherwise */
+        memcpy(head, data, size < sizeof head ? size : sizeof head);
+    }
+    if (!FUZZ_FORMAT.matches(head, size < sizeof head ? size : sizeof head)) {
         return 0;
     }
     static mote_context *context;
