@@ -103,8 +103,8 @@ static mote_status check_columns(const reader *r, const fragment *f)
         }
     }
     size_t found = f->end - f->begin;
-    const fragment *first = &r->fragments[r->block];
-    size_t expected = r->count == r->block ? found : first->end - first->begin;
+    const fragment *first = r->count == r->block ? f : &r->fragments[r->block];
+    size_t expected = first->end - first->begin;
     if (found == 0) {
         return mote_alignment_bad(r->text, f->end, "expected a name and columns, found a name alone");
     }
