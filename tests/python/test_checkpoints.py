@@ -143,8 +143,8 @@ def test_nothing_is_run(tmp_path):
         "OrderedDict.?": b"cOrderedDict\n\x07\n)R",
     }
     for name, attack in attacks.items():
-        for pickle in (attack, dict_of(a=tensor(), b=attack), b"0" + attack):
-            refused(write(tmp_path / "a.pt", pickle), *(("offset", "torch.save(model.state_dict(), PATH)", f"'{name}'") if pickle[:1] != b"0" else ("0x30",)))
+        for pickle in (attack, dict_of(a=tensor(), b=attack)):
+            refused(write(tmp_path / "a.pt", pickle), "offset", "torch.save(model.state_dict(), PATH)", f"'{name}'")
     for operation in (b"i", b"o", b"\x81", b"\x92", b"\x82", b"P", b"\x96", b"\x97", b"0", b"1", b"2", b"I", b"S", b"\xff", b"\0"):
         refused(write(tmp_path / "a.pt", operation + b"os\nsystem\n)"), f"offset 2: operation 0x{operation[0]:02X}")
     assert not mark.exists()
@@ -158,7 +158,6 @@ def hostile_pickles():
     sizes = lambda shape, stride: tensor(shape, stride)
     rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n"
     loop = b"]q\0h\0a"
-    laughs = b"]" + b"".join(b"q" + bytes([i]) + b"]" + (b"h" + bytes([i]) + b"a") * 10 for i in range(12))
     return {
         "truncated": [b"X\xff\xff\xff\x7fabc", b"X\x01", b"\x8d" + b"\xff" * 8, b"(", b"\x8a\xff", b"\x95\0", b"cos", b"J\0\0", b"}(q"],
         "the stack has": [b"\x86", b"R", b"Q", b"a", b"s", b"K\x01a", b"(\x85", b"}(K\x01s", b"b", b"q\0"],
@@ -303,9 +302,11 @@ def test_torchs_own_checkpoints(tmp_path, torch):
     adam.step()
     base = torch.arange(24.0).reshape(4, 6)
     everything = {
-        "model": model.state_dict(), "ema": {"params": model.state_dict(), "decay": 0.999}, "optimizer": adam.state_dict(), "parameters": list(model.parameters()),
-        "views": [base.t(), base[1:, ::2], base[2], base.flip(0), base.expand(2, 4, 6), base[0, 0], base[:0], base.half(), base.double(), base.long(), base.bool(),
-                  base.to(torch.complex64), base.char(), base.byte(), base.short(), base.int(), base.to(memory_format=torch.channels_last) if base.dim() == 4 else base],
+        "model": model.state_dict(), "ema": {"params": model.state_dict(), "decay": 0.999}, "optimizer": adam.state_dict(),
+        "parameters": list(model.parameters()),
+        "views": [base.t(), base[1:, ::2], base[2], base.flip(0), base.expand(2, 4, 6), base[0, 0], base[:0], base.half(),
+                  base.double(), base.long(), base.bool(), base.to(torch.complex64), base.char(), base.byte(), base.short(), base.int(),
+                  base.reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)],
         "tied": (base, base), "epoch": 3, "best": None, "name": "grüße", "big": 1 << 90, "negative": -(1 << 40), "flag": True,
     }
     for protocol in (2, 3, 4, 5):
