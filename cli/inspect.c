@@ -10,9 +10,9 @@
 
 const char cli_inspect_help[] =
     "usage: mote inspect FILE [--json]\n\n"
-    "Shows what is in a tensor file (.npy, .npz, .safetensors, a sharded index, GGUF): metadata, then each tensor "
-    "with\n"
-    "shape, format, bytes, range, zeros and values that are not finite, and two small histograms: magnitudes by\n"
+    "Shows what is in a tensor file (.npy, .npz, .pt, .safetensors, a sharded index, GGUF): metadata, then each\n"
+    "tensor with shape, format, bytes, range, zeros and values that are not finite, and two small histograms: "
+    "magnitudes by\n"
     "powers of two, and block scales.\n\n"
     "  --json   one JSON object with everything, histograms as [exponent, count]\n\n"
     "examples:\n"

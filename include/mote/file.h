@@ -1,4 +1,5 @@
-/* Tensor files: NumPy .npy and .npz, .safetensors (one file or a sharded index), GGUF.
+/* Tensor files: NumPy .npy and .npz, .safetensors (one file or a sharded index), GGUF; PyTorch .pt and .pth for
+ * reading.
  *
  * A file is a list of named tensors and a list of metadata. Reading recognizes the content, whatever the
  * name; writing goes by the name's ending. Every byte read is untrusted: a bad file gives
@@ -40,7 +41,7 @@ MOTE_API mote_status mote_file_open(mote_context *context, const char *path, mot
 /* Closes a file; NULL is allowed. */
 MOTE_API void mote_file_close(mote_file *file);
 
-/* Name of the format: "npy", "npz", "safetensors", "safetensors index", "gguf". Static storage. */
+/* Name of the format: "npy", "npz", "pt", "safetensors", "safetensors index", "gguf". Static storage. */
 MOTE_API const char *mote_file_format(const mote_file *file);
 
 MOTE_API size_t mote_file_tensor_count(const mote_file *file);

@@ -4,7 +4,7 @@
  *   mote/context.h    the handle: threads, instruction set, memory, messages
  *   mote/format.h     number formats and tensor layouts
  *   mote/quantize.h   FP32 arrays to tensors and back
- *   mote/file.h       npy, npz, safetensors, GGUF
+ *   mote/file.h       npy, npz, pt, safetensors, GGUF
  *   mote/cast.h       whole files
  *   mote/matmul.h     products of matrices
  *   mote/linear.h     linear layers, convolutions, policies

@@ -47,7 +47,7 @@ def _read(file, index: int) -> Tensor:
 
 
 def load(path: Union[str, os.PathLike]) -> Dict[str, Tensor]:
-    """Reads every tensor of a .npy, .npz, .safetensors (or sharded index) or GGUF file.
+    """Reads every tensor of a .npy, .npz, .pt, .safetensors (or sharded index) or GGUF file.
 
     Plain numbers come as numpy arrays, everything narrower as MXArray. The format is recognized by content.
     """

@@ -1,27 +1,23 @@
-/* FASTA and FASTQ by lines, over htslib's bgzf, which undoes gzip and bgzip.
+/* FASTA and FASTQ by lines.
  *
  * htslib's own kseq.h is not used: it skips whatever stands before the first record, does not look whether its memory
  * was granted, and in the version that we build against never returns when the compressed data is cut off. */
 #include "io/fasta.h"
 
-#include "io/stream.h"
+#include "io/unpack.h"
 
 #ifdef MOTE_WITH_HTSLIB
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <htslib/bgzf.h>
-#include <htslib/hfile.h>
-#include <htslib/hts.h>
-#include <htslib/hts_log.h>
 
 enum { BUFFER_BYTES = 1 << 16, NAME_BYTES = 128, FIRST_CAPACITY = 4096, END = -1, FAILED = -2 };
 
 struct mote_fasta {
     mote_context *context;
     char *path;
-    BGZF *stream;
+    mote_unpack file;
     uint8_t *buffer; /* [BUFFER_BYTES], filled up to filled, used up to at */
     size_t at, filled;
     uint8_t *letters; /* [capacity] of the record */
@@ -33,16 +29,6 @@ struct mote_fasta {
     mote_status status;  /* why reading stopped */
     char name[NAME_BYTES];
 };
-
-/* What htslib says on the standard error is ours to say; the level is put back for a host that uses htslib itself. */
-static ssize_t read_quietly(BGZF *stream, void *bytes, size_t size)
-{
-    enum htsLogLevel level = hts_get_log_level();
-    hts_set_log_level(HTS_LOG_OFF);
-    ssize_t count = bgzf_read(stream, bytes, size);
-    hts_set_log_level(level);
-    return count;
-}
 
 /* Sets the message in front of which file and record are named. */
 __attribute__((format(printf, 2, 3))) static mote_status bad_record(mote_fasta *fasta, const char *format, ...)
@@ -62,24 +48,16 @@ __attribute__((format(printf, 2, 3))) static mote_status bad_record(mote_fasta *
 
 static bool fill(mote_fasta *fasta)
 {
-    size_t wanted = BUFFER_BYTES;
     fasta->status = mote_stop_check(fasta->context);
     if (fasta->status != MOTE_OK) {
         return false;
     }
-    mote_fault fault = mote_fault_check(fasta->context, MOTE_FAULT_READ);
-    if (fault == MOTE_FAULT_FAIL) {
-        fasta->status = mote_fail(fasta->context, MOTE_ERROR_IO, "%s: cannot read", fasta->path);
-        return false;
-    }
-    ssize_t count = read_quietly(fasta->stream, fasta->buffer, fault == MOTE_FAULT_SHORT ? wanted / 2 : wanted);
-    if (count < 0) {
-        bad_record(fasta, "the compressed data is damaged or cut off behind letter %zu", fasta->length);
-        return false;
-    }
     fasta->at = 0;
-    fasta->filled = (size_t)count;
-    return true;
+    fasta->status = mote_unpack_read(&fasta->file, BUFFER_BYTES, fasta->buffer, &fasta->filled);
+    if (fasta->status == MOTE_ERROR_FILE) {
+        bad_record(fasta, "the compressed data is damaged or cut off behind letter %zu", fasta->length);
+    }
+    return fasta->status == MOTE_OK;
 }
 
 /* The next byte, END or FAILED. */
@@ -252,57 +230,26 @@ mote_status mote_fasta_next(mote_fasta *fasta, mote_fasta_record *record, bool *
     return fasta->status;
 }
 
-/* Hands the descriptor of input to htslib. */
-static mote_status open_stream(mote_fasta *fasta, mote_input *input)
-{
-    enum htsLogLevel level = hts_get_log_level();
-    hts_set_log_level(HTS_LOG_OFF);
-    hFILE *file = hdopen(input->descriptor, "r");
-    if (file) {
-        input->descriptor = -1;
-        fasta->stream = bgzf_hopen(file, "r");
-        if (!fasta->stream) {
-            (void)!hclose(file);
-        }
-    }
-    bool whole = fasta->stream && (bgzf_compression(fasta->stream) != bgzf || bgzf_check_EOF(fasta->stream) != 0);
-    hts_set_log_level(level);
-    if (!fasta->stream) {
-        return mote_fail(fasta->context, MOTE_ERROR_IO, "%s: cannot be read", fasta->path);
-    }
-    if (!whole) {
-        return mote_fail(fasta->context, MOTE_ERROR_FILE, "%s: truncated: the block that ends a bgzip file is missing",
-                         fasta->path);
-    }
-    return MOTE_OK;
-}
-
 mote_status mote_fasta_open(mote_context *context, const char *path, mote_fasta **result)
 {
-    mote_input input;
     size_t path_size = strlen(path) + 1;
     *result = NULL;
-    mote_status status = mote_input_open(context, path, &input);
-    if (status != MOTE_OK) {
-        return status;
-    }
     mote_fasta *fasta = mote_allocate(context, sizeof *fasta);
     if (!fasta) {
-        mote_input_close(&input);
         return MOTE_ERROR_MEMORY;
     }
     *fasta = (mote_fasta){.context = context, .line = 1, .capacity = FIRST_CAPACITY};
     fasta->path = mote_allocate(context, path_size);
     fasta->buffer = mote_allocate(context, BUFFER_BYTES);
     fasta->letters = mote_allocate(context, FIRST_CAPACITY);
-    if (!fasta->path || !fasta->buffer || !fasta->letters) {
-        status = MOTE_ERROR_MEMORY;
-    } else {
+    mote_status status = MOTE_ERROR_MEMORY;
+    if (fasta->path && fasta->buffer && fasta->letters) {
         memcpy(fasta->path, path, path_size);
-        status = input.size ? open_stream(fasta, &input)
-                            : mote_fail(context, MOTE_ERROR_FILE, "%s: expected sequences, found an empty file", path);
+        status = mote_unpack_open(context, fasta->path, &fasta->file);
     }
-    mote_input_close(&input);
+    if (status == MOTE_OK && fasta->file.input.size == 0) {
+        status = mote_fail(context, MOTE_ERROR_FILE, "%s: expected sequences, found an empty file", path);
+    }
     if (status != MOTE_OK) {
         mote_fasta_close(fasta);
         return status;
@@ -317,9 +264,7 @@ void mote_fasta_close(mote_fasta *fasta)
         return;
     }
     mote_context *context = fasta->context;
-    if (fasta->stream) {
-        bgzf_close(fasta->stream);
-    }
+    mote_unpack_close(&fasta->file);
     mote_release(context, fasta->letters);
     mote_release(context, fasta->buffer);
     mote_release(context, fasta->path);

@@ -6,16 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Reading tries them in this order; the two without a magic number come last, the stricter test first. */
+/* Reading tries them in this order, the stricter test first: .pt before .npz, which are both archives; the two without
+ * a magic number come last. */
 static const mote_file_kind *const formats[] = {
     &mote_npy_format,
 #ifdef MOTE_WITH_LIBZIP
-    &mote_npz_format,
+    &mote_pt_format,   &mote_npz_format,
 #endif
     &mote_gguf_format, &mote_safetensors_format, &mote_shards_format,
 };
 
-enum { FORMAT_COUNT = sizeof formats / sizeof formats[0], HEAD_BYTES = 16 };
+enum { FORMAT_COUNT = sizeof formats / sizeof formats[0] };
 
 mote_status mote_bad_path(mote_context *context, const char *path, const char *format, ...)
 {
@@ -27,9 +28,17 @@ mote_status mote_bad_path(mote_context *context, const char *path, const char *f
     return mote_fail(context, MOTE_ERROR_FILE, "%s: %s", path, text);
 }
 
+const char *mote_file_stem(mote_file *file)
+{
+    const char *slash = strrchr(file->path, '/'), *name = slash ? slash + 1 : file->path;
+    const char *dot = strrchr(name, '.');
+    size_t length = dot && dot != name ? (size_t)(dot - name) : strlen(name);
+    return mote_arena_string(file->context, &file->arena, name, length);
+}
+
 mote_status mote_file_open(mote_context *context, const char *path, mote_file **opened)
 {
-    uint8_t head[HEAD_BYTES] = {0};
+    uint8_t head[MOTE_HEAD_BYTES] = {0};
     *opened = NULL;
     mote_file *file = mote_allocate(context, sizeof *file);
     if (!file) {
@@ -38,7 +47,7 @@ mote_status mote_file_open(mote_context *context, const char *path, mote_file **
     *file = (mote_file){.context = context, .input = {.descriptor = -1}};
     file->path = mote_arena_string(context, &file->arena, path, strlen(path));
     mote_status status = file->path ? mote_input_open(context, file->path, &file->input) : MOTE_ERROR_MEMORY;
-    size_t head_size = (size_t)(file->input.size < HEAD_BYTES ? file->input.size : HEAD_BYTES);
+    size_t head_size = (size_t)(file->input.size < MOTE_HEAD_BYTES ? file->input.size : MOTE_HEAD_BYTES);
     if (status == MOTE_OK) {
         status = mote_input_read(&file->input, 0, head_size, head);
     }
@@ -47,7 +56,7 @@ mote_status mote_file_open(mote_context *context, const char *path, mote_file **
     }
     if (status == MOTE_OK && !file->format) {
         status = mote_bad_file(file,
-                               "not a tensor file: expected .npy, .npz, .safetensors or GGUF, found %zu bytes "
+                               "not a tensor file: expected .npy, .npz, .pt, .safetensors or GGUF, found %zu bytes "
                                "that begin with 0x%02x%02x%02x%02x",
                                (size_t)file->input.size, head[0], head[1], head[2], head[3]);
     }
@@ -211,7 +220,7 @@ mote_status mote_writer_create(mote_context *context, const char *path, size_t t
 #ifdef MOTE_WITH_LIBZIP
                          ""
 #else
-                         " (.npz is not available: this build has no libzip)"
+                         " (.npz and .pt are not available: this build has no libzip)"
 #endif
         );
     }

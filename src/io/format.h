@@ -58,10 +58,13 @@ struct mote_writer {
     void *state;
 };
 
+enum { MOTE_HEAD_BYTES = 512 }; /* so that the name of a zip archive's first member is in them */
+
 struct mote_file_kind {
     const char *name;
     const char *ending; /* of the file names it writes */
-    /* True if a file that begins with these bytes is of this format. size is what there is, up to 16. */
+    /* True if a file that begins with these bytes is of this format. size is what there is, up to
+     * MOTE_HEAD_BYTES; the head has that many bytes in any case, zeros behind the end. */
     bool (*matches)(const uint8_t *head, size_t size);
     mote_status (*open)(mote_file *file);
     mote_status (*read)(mote_file *file, size_t index, mote_tensor *tensor);
@@ -74,13 +77,17 @@ struct mote_file_kind {
     void (*discard)(mote_writer *writer); /* frees state; may be NULL */
 };
 
-extern const mote_file_kind mote_npy_format, mote_npz_format, mote_safetensors_format, mote_shards_format,
-    mote_gguf_format;
+extern const mote_file_kind mote_npy_format, mote_npz_format, mote_pt_format, mote_safetensors_format,
+    mote_shards_format, mote_gguf_format;
 
 /* A MOTE_ERROR_FILE whose message begins with the file's name. */
 #define mote_bad_file(file, ...) mote_bad_path((file)->context, (file)->path, __VA_ARGS__)
 __attribute__((format(printf, 3, 4))) mote_status mote_bad_path(mote_context *context, const char *path,
                                                                 const char *format, ...);
+
+/* The file's name without folders and ending, in its arena: what the one array of a file is called. NULL with the
+ * message set. */
+const char *mote_file_stem(mote_file *file);
 
 /* Sorts names and fails with this status if one occurs twice. */
 mote_status mote_names_unique(mote_context *context, const char *path, size_t count, const char **names,

@@ -234,15 +234,6 @@ static bool npy_matches(const uint8_t *head, size_t size)
     return size >= MAGIC_BYTES && memcmp(head, magic, MAGIC_BYTES) == 0;
 }
 
-/* The array's name is the file's, without folders and ending. */
-static const char *array_name(mote_file *file)
-{
-    const char *slash = strrchr(file->path, '/'), *name = slash ? slash + 1 : file->path;
-    const char *dot = strrchr(name, '.');
-    size_t length = dot && dot != name ? (size_t)(dot - name) : strlen(name);
-    return mote_arena_string(file->context, &file->arena, name, length);
-}
-
 static mote_status npy_open(mote_file *file)
 {
     uint64_t size = file->input.size;
@@ -251,7 +242,7 @@ static mote_status npy_open(mote_file *file)
     uint8_t *bytes = mote_allocate(file->context, head);
     mote_status status = entry && bytes ? mote_input_read(&file->input, 0, head, bytes) : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
-        *entry = (mote_entry){.name = array_name(file)};
+        *entry = (mote_entry){.name = mote_file_stem(file)};
         status = entry->name ? mote_npy_parse(file->context, file->path, "", bytes, head, entry, &header)
                              : MOTE_ERROR_MEMORY;
     }

@@ -8,16 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zip.h>
 
-#include "io/format.h"
+#include "io/archive.h"
 #include "io/json.h"
 
-enum {
-    DEFLATE_MOST = 1032, /* deflate's best ratio: 258 bytes from 2 bits */
-    SLACK = 1024,
-    METADATA_MAXIMUM = 4 << 20 /* JSON takes tens of times its text in memory */
-};
+enum { METADATA_MAXIMUM = 4 << 20 /* JSON takes tens of times its text in memory */ };
 static const char metadata_name[] = "__metadata__";
 
 static bool npz_matches(const uint8_t *head, size_t size)
@@ -32,59 +27,8 @@ static void npz_close(mote_file *file)
     }
 }
 
-/* Exactly size bytes of an archive member from offset on; to_end: they are its last. */
-static mote_status read_member(mote_file *file, zip_uint64_t number, const char *name, uint64_t offset, size_t size,
-                               bool to_end, uint8_t *bytes)
-{
-    uint8_t skipped[4096];
-    zip_file_t *member = NULL;
-    if (mote_fault_check(file->context, MOTE_FAULT_READ) != MOTE_FAULT_FAIL) {
-        member = zip_fopen_index(file->state, number, 0);
-    }
-    if (!member) {
-        return mote_bad_file(file, "'%s': %s", name, zip_strerror(file->state));
-    }
-    mote_status status = MOTE_OK;
-    for (size_t left = (size_t)offset + size, at = 0; left > 0 && status == MOTE_OK;) {
-        bool skipping = at < offset;
-        size_t wanted = skipping ? mote_size_min(sizeof skipped, (size_t)offset - at) : left;
-        zip_int64_t count = zip_fread(member, skipping ? skipped : bytes + (at - offset), wanted);
-        if (count <= 0) {
-            status = mote_bad_file(file, "'%s': %s", name, count < 0 ? zip_file_strerror(member) : "truncated");
-        } else {
-            at += (size_t)count;
-            left -= (size_t)count;
-        }
-    }
-    /* libzip compares the checksum when the end is read past, so the last read asks for one byte too many */
-    if (status == MOTE_OK && to_end && zip_fread(member, skipped, 1) != 0) {
-        status = mote_bad_file(file, "'%s': the data does not have its checksum", name);
-    }
-    zip_fclose(member);
-    return status;
-}
-
-static mote_status check_sizes(mote_file *file, const zip_stat_t *info)
-{
-    zip_uint64_t all = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
-    if ((info->valid & all) != all) {
-        return mote_bad_file(file, "an archive member without name or size");
-    }
-    if (info->comp_method != ZIP_CM_STORE && info->comp_method != ZIP_CM_DEFLATE) {
-        return mote_fail(file->context, MOTE_ERROR_UNSUPPORTED,
-                         "%s: '%.100s' is compressed by method %d; npz uses deflate", file->path, info->name,
-                         info->comp_method);
-    }
-    if (info->comp_size > file->input.size || info->size / DEFLATE_MOST > info->comp_size + SLACK) {
-        return mote_bad_file(file, "'%.100s' claims %llu bytes from %llu compressed ones: a zip bomb", info->name,
-                             (unsigned long long)info->size, (unsigned long long)info->comp_size);
-    }
-    return MOTE_OK;
-}
-
 /* One member: its npy header becomes an entry. */
-static mote_status open_member(mote_file *file, zip_uint64_t number, const zip_stat_t *info, uint8_t *head,
-                               mote_entry *entry)
+static mote_status open_member(mote_file *file, const zip_stat_t *info, uint8_t *head, mote_entry *entry)
 {
     size_t length = strlen(info->name), header;
     size_t size = (size_t)(info->size < MOTE_NPY_HEADER_MAXIMUM ? info->size : MOTE_NPY_HEADER_MAXIMUM);
@@ -98,7 +42,7 @@ static mote_status open_member(mote_file *file, zip_uint64_t number, const zip_s
     if (!npy) {
         return mote_bad_file(file, "'%.100s': expected only .npy members", info->name);
     }
-    mote_status status = read_member(file, number, info->name, 0, size, false, head);
+    mote_status status = mote_archive_read(file, file->state, info, 0, size, false, head);
     if (status != MOTE_OK) {
         return status;
     }
@@ -112,8 +56,17 @@ static mote_status open_member(mote_file *file, zip_uint64_t number, const zip_s
                              (unsigned long long)(info->size - header));
     }
     entry->place = header;
-    entry->source = (int)number;
+    entry->source = (int)info->index;
     return MOTE_OK;
+}
+
+static mote_status npz_read_entry(mote_file *file, const mote_entry *entry, uint8_t *bytes)
+{
+    zip_stat_t info;
+    if (zip_stat_index(file->state, (zip_uint64_t)entry->source, 0, &info) != 0) {
+        return mote_bad_file(file, "'%s': %s", entry->name, zip_strerror(file->state));
+    }
+    return mote_archive_read(file, file->state, &info, entry->place, entry->bytes, true, bytes);
 }
 
 /* The metadata member: UTF-8 JSON in a uint8 array. */
@@ -126,9 +79,7 @@ static mote_status parse_metadata(mote_file *file, const mote_entry *entry)
         return mote_bad_file(file, "'%s' %s", metadata_name, file->metadata ? "occurs twice" : "is larger than 4 MiB");
     }
     uint8_t *text = mote_allocate(file->context, entry->bytes);
-    mote_status status =
-        text ? read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true, text)
-             : MOTE_ERROR_MEMORY;
+    mote_status status = text ? npz_read_entry(file, entry, text) : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
         root = json_loadb((const char *)text, entry->bytes, JSON_REJECT_DUPLICATES, &error);
         status = json_is_object(root) ? MOTE_OK : mote_bad_file(file, "'%s': expected a JSON object", metadata_name);
@@ -155,15 +106,12 @@ static mote_status parse_metadata(mote_file *file, const mote_entry *entry)
 
 static mote_status open_members(mote_file *file, size_t count, uint8_t *head)
 {
-    uint64_t compressed = 0;
+    uint64_t taken = 0;
     for (size_t i = 0; i < count; i++) {
         zip_stat_t info;
-        if (zip_stat_index(file->state, i, 0, &info) != 0) {
-            return mote_bad_file(file, "member %zu: %s", i, zip_strerror(file->state));
-        }
         mote_entry *entry = &file->entries[file->entry_count];
-        mote_status status = check_sizes(file, &info);
-        status = status == MOTE_OK ? open_member(file, i, &info, head, entry) : status;
+        mote_status status = mote_archive_stat(file, file->state, i, &taken, &info);
+        status = status == MOTE_OK ? open_member(file, &info, head, entry) : status;
         if (status == MOTE_OK && strcmp(entry->name, metadata_name) == 0 && entry->format == MOTE_UINT8) {
             status = parse_metadata(file, entry);
         } else {
@@ -172,36 +120,24 @@ static mote_status open_members(mote_file *file, size_t count, uint8_t *head)
         if (status != MOTE_OK) {
             return status;
         }
-        compressed += info.comp_size;
-        if (compressed > file->input.size) {
-            return mote_bad_file(file, "members overlap: a zip bomb");
-        }
     }
     return MOTE_OK;
 }
 
 static mote_status npz_open(mote_file *file)
 {
-    int code = 0;
-    zip_error_t error;
-    file->state = zip_open(file->path, ZIP_RDONLY, &code);
-    if (!file->state) {
-        zip_error_init_with_code(&error, code);
-        mote_status status = mote_bad_file(file, "not a usable zip archive: %s", zip_error_strerror(&error));
-        zip_error_fini(&error);
+    zip_t *archive;
+    mote_status status = mote_archive_open(file, &archive);
+    if (status != MOTE_OK) {
         return status;
     }
+    file->state = archive;
     size_t count = (size_t)zip_get_num_entries(file->state, 0);
     uint8_t *head = mote_allocate(file->context, MOTE_NPY_HEADER_MAXIMUM);
     file->entries = mote_arena_allocate(file->context, &file->arena, count * sizeof *file->entries);
-    mote_status status = head && file->entries ? open_members(file, count, head) : MOTE_ERROR_MEMORY;
+    status = head && file->entries ? open_members(file, count, head) : MOTE_ERROR_MEMORY;
     mote_release(file->context, head);
     return status == MOTE_OK ? mote_planes_group(file) : status;
-}
-
-static mote_status npz_read_entry(mote_file *file, const mote_entry *entry, uint8_t *bytes)
-{
-    return read_member(file, (zip_uint64_t)entry->source, entry->name, entry->place, entry->bytes, true, bytes);
 }
 
 /* Where each member lies in the spool. */

@@ -13,9 +13,13 @@
 
 #include "data/corpus.h"
 #include "fault.h"
+#include "io/alignment.h"
 
 #ifdef MOTE_WITH_HTSLIB
 #include <htslib/bgzf.h>
+#endif
+#ifdef MOTE_WITH_LIBZIP
+#include <zip.h>
 #endif
 
 fault_state armed;
@@ -306,6 +310,59 @@ static void make_sequences(const char *name)
 }
 #endif
 
+/* An alignment must have the same rows every time. */
+static mote_status run_alignment(mote_context *context, const char *name)
+{
+    char path[512];
+    mote_alignment *alignment;
+    mote_status status = mote_alignment_read(context, path_of(name, path), &alignment);
+    if (status == MOTE_OK && (alignment->rows != 3 || alignment->columns != 4 || alignment->deletions[5] != 1 ||
+                              strcmp(alignment->query, "MKVL") != 0 || alignment->codes[4] != MOTE_RESIDUE_GAP)) {
+        status = mote_fail(context, MOTE_ERROR_FILE, "an alignment with other rows");
+    }
+    mote_alignment_free(alignment);
+    return status;
+}
+
+static void make_text(const char *name, const char *text)
+{
+    char path[512];
+    FILE *file = fopen(path_of(name, path), "wb");
+    fputs(text, file);
+    fclose(file);
+}
+
+#ifdef MOTE_WITH_LIBZIP
+/* A checkpoint of a dict with one tensor, seen from its side. */
+static void make_checkpoint(const char *name)
+{
+    static const char pickle[] = "\200\2}X\1\0\0\0wctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\n"
+                                 "FloatStorage\nX\1\0\0\0"
+                                 "0X\3\0\0\0cpuM\200\1tQK\0K\100K\6\206K\1K\100\206\211"
+                                 "ccollections\nOrderedDict\n)RtRs.";
+    static float values[6 * 64];
+    const struct {
+        const char *name;
+        const void *bytes;
+        size_t size;
+    } members[] = {
+        {"a/data.pkl", pickle, sizeof pickle - 1}, {"a/byteorder", "little", 6}, {"a/data/0", values, sizeof values}};
+    char path[512];
+    zip_t *archive = zip_open(path_of(name, path), ZIP_CREATE | ZIP_TRUNCATE, NULL);
+    for (int i = 0; i < 6 * 64; i++) {
+        values[i] = (float)(i % 29) - 3.5f;
+    }
+    for (int i = 0; i < 3; i++) {
+        zip_int64_t added =
+            zip_file_add(archive, members[i].name, zip_source_buffer(archive, members[i].bytes, members[i].size, 0), 0);
+        zip_set_file_compression(archive, (zip_uint64_t)added, ZIP_CM_STORE, 0);
+    }
+    if (zip_close(archive) != 0) {
+        complain(name, "cannot be written");
+    }
+}
+#endif
+
 static mote_status run_simulation(mote_context *context, const char *name)
 {
     (void)name;
@@ -380,6 +437,7 @@ int main(int argc, char **argv)
 #ifdef MOTE_WITH_LIBZIP
         {"in.safetensors", "out.npz", MOTE_MXFP8_E4M3},
         {"in.npz", "out4.safetensors", MOTE_MXFP8_E5M2},
+        {"in.pt", "out5.safetensors", MOTE_MXFP6_E2M3},
 #endif
         {"run", "report.html", MOTE_FORMAT_COUNT},
     };
@@ -405,6 +463,11 @@ int main(int argc, char **argv)
         }
     }
     make_run("run");
+    make_text("in.a3m", "#4\t1\n>q\nMKVL\n>a\n-aK-L\n>b\nMKVL\n");
+    make_text("in.sto", "# STOCKHOLM 1.0\nq M-K\na -AK\nb M-K\n\nq VL\na -L\nb VL\n//\n");
+#ifdef MOTE_WITH_LIBZIP
+    make_checkpoint("in.pt");
+#endif
     context->fault = hook;
     for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++) {
         run_scenario(context, &scenarios[i]);
@@ -413,6 +476,11 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         read_faults(context, run_inspect, inputs[i]);
     }
+    read_faults(context, run_alignment, "in.a3m");
+    read_faults(context, run_alignment, "in.sto");
+#ifdef MOTE_WITH_LIBZIP
+    read_faults(context, run_inspect, "in.pt");
+#endif
 #ifdef MOTE_WITH_HTSLIB
     make_sequences("in.fa.gz");
     read_faults(context, run_corpus, "in.fa.gz");

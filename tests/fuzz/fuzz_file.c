@@ -1,50 +1,9 @@
-/* A parser against arbitrary bytes: open, read everything, twice; both times must go the same way. The file format is
- * chosen when this is compiled. */
+/* A parser of files of tensors against arbitrary bytes. The format is chosen when this is compiled. */
 #define _GNU_SOURCE
-#include "fuzz.h"
-#include "io/format.h"
-
-/* A file of a few KiB has no business asking for more than this: a large request is a finding. */
-static const size_t reasonable = (size_t)64 << 20;
-
-static uint64_t read_all(mote_context *context, const char *path)
-{
-    mote_file *file;
-    mote_status status = mote_file_open(context, path, &file);
-    uint64_t digest = (uint64_t)status;
-    for (size_t i = 0; status == MOTE_OK && i < mote_file_tensor_count(file); i++) {
-        const mote_tensor_info *info = mote_file_tensor(file, i);
-        if (info->element_bytes > reasonable || info->scale_bytes > reasonable) {
-            fprintf(stderr, "tensor '%s' claims %zu bytes\n", info->name, info->element_bytes);
-            abort();
-        }
-        mote_tensor tensor = {.elements = calloc(1, info->element_bytes + 1),
-                              .scales = calloc(1, info->scale_bytes + 1)};
-        mote_status read = mote_file_read(file, i, &tensor);
-        mote_summary summary;
-        if (read == MOTE_OK) {
-            mote_summarize(context, &tensor, &summary);
-        }
-        digest = digest * 31 + (uint64_t)read + strlen(info->name);
-        for (size_t b = 0; b < info->element_bytes; b++) {
-            digest = digest * 31 + ((uint8_t *)tensor.elements)[b];
-        }
-        free(tensor.elements);
-        free(tensor.scales);
-    }
-    demand_message(context, status);
-    mote_file_close(file);
-    return digest;
-}
+#include "fuzz_tensors.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     extern const mote_file_kind FUZZ_FORMAT;
-    if (!FUZZ_FORMAT.matches(data, size < 16 ? size : 16)) {
-        return 0;
-    }
-    mote_context *context = fuzz_context();
-    const char *path = fuzz_file(data, size);
-    demand(read_all(context, path) == read_all(context, path), "the same bytes were read in two ways");
-    return 0;
+    return fuzz_tensors(&FUZZ_FORMAT, data, size);
 }
