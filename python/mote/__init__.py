@@ -9,6 +9,7 @@
 """
 
 from ._arrays import MXArray, formats, quantize
+from ._evoformer import evoformer_attention, evoformer_attention_backward
 from ._graph import Graph, Plan
 from ._files import load, metadata, save
 from ._products import (
@@ -44,6 +45,8 @@ __all__ = [
     "convolve",
     "convolve_backward",
     "evaluate",
+    "evoformer_attention",
+    "evoformer_attention_backward",
     "formats",
     "linear",
     "linear_backward",

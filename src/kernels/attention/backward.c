@@ -15,13 +15,18 @@
 
 enum {
     SEGMENT_BLOCKS = 8, /* blocks of queries whose sums are one chain of additions */
-    TILE_KEYS = 192
+    TILE_KEYS = 192,
+    TILE_KEYS_NARROW = 256 /* of narrow heads with biases: queries are then filled once for the usual 256 keys */
 };
 
 /* Keys of a tile, so that all that a pair needs fits a second cache. */
-size_t mote_attention_backward_keys(const mote_attention_shape *shape)
+size_t mote_attention_backward_keys(const mote_attention_shape *shape, bool added)
 {
-    size_t keys = shape->width <= 64 ? TILE_KEYS : shape->width <= 256 ? TILE_KEYS / 2 : MOTE_MX_BLOCK;
+    bool narrow = added && shape->width <= MOTE_MX_BLOCK;
+    size_t keys = narrow                ? TILE_KEYS_NARROW
+                  : shape->width <= 64  ? TILE_KEYS
+                  : shape->width <= 256 ? TILE_KEYS / 2
+                                        : MOTE_MX_BLOCK;
     return mote_size_min(keys, mote_size_divide_up(shape->keys, MOTE_MX_BLOCK) * MOTE_MX_BLOCK);
 }
 
@@ -34,7 +39,7 @@ static size_t pieces_of(size_t count) { return mote_size_divide_up(count, MOTE_G
 
 static size_t place(const mote_attention_shape *shape, bool added, uint8_t *memory, mote_attention_work *w)
 {
-    size_t rows = block_rows(shape), keys = mote_attention_backward_keys(shape), width = shape->width;
+    size_t rows = block_rows(shape), keys = mote_attention_backward_keys(shape, added), width = shape->width;
     size_t padded = mote_size_divide_up(rows, MOTE_MX_BLOCK) * MOTE_MX_BLOCK;
     size_t sums = mote_attention_tiles(keys) * pieces_of(width);
     mote_attention_memory m = {memory, 0};
@@ -479,7 +484,7 @@ void mote_attention_tile_of_keys(mote_attention_work *w, size_t key)
     const mote_attention_shape *s = w->j->shape;
     size_t group = s->heads / s->key_heads;
     w->key = key;
-    w->keys = mote_size_min(mote_attention_backward_keys(s), s->keys - key);
+    w->keys = mote_size_min(mote_attention_backward_keys(s, w->j->added), s->keys - key);
     mote_attention_clear(&w->j->dk, w->batch, w->key_head, key, w->keys, s->width);
     mote_attention_clear(&w->j->dv, w->batch, w->key_head, key, w->keys, s->width);
     if (w->j->added && w->j->added->columns) {
@@ -514,8 +519,8 @@ void mote_attention_block_of_queries(mote_attention_work *w, size_t head, size_t
         mote_attention_clear_queries(w, head, query, w->rows);
     }
     fill_queries(w);
-    for (; w->key < end; w->key += mote_attention_backward_keys(s)) {
-        w->keys = mote_size_min(mote_attention_backward_keys(s), s->keys - w->key);
+    for (; w->key < end; w->key += mote_attention_backward_keys(s, w->j->added)) {
+        w->keys = mote_size_min(mote_attention_backward_keys(s, w->j->added), s->keys - w->key);
         if (see(w)) {
             fill_keys(w);
             pair(w);

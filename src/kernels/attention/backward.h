@@ -34,7 +34,7 @@ typedef struct mote_attention_work {
 } mote_attention_work;
 
 /* Keys of a tile. */
-size_t mote_attention_backward_keys(const mote_attention_shape *shape);
+size_t mote_attention_backward_keys(const mote_attention_shape *shape, bool added);
 
 /* Of a batch and a key head: unit batch * key_heads + key_head. */
 mote_attention_work mote_attention_begin(const mote_attention_job *j, size_t unit, bool queries, bool keys,

@@ -12,6 +12,18 @@
  * their gradients when it ends. */
 #include "kernels/attention/backward.h"
 
+/* Numbers 0 .. count - 1 from the first and the last in turn: any stretch has its share of long ones. */
+static size_t in_turn(size_t i, size_t count) { return i % 2 ? count - 1 - i / 2 : i / 2; }
+
+static size_t tile_keys(const mote_attention_job *j) { return mote_attention_backward_keys(j->shape, j->added); }
+
+static size_t key_tiles(const mote_attention_job *j) { return mote_size_divide_up(j->shape->keys, tile_keys(j)); }
+
+static size_t query_blocks(const mote_attention_shape *s)
+{
+    return mote_size_divide_up(s->queries, MOTE_ATTENTION_BLOCK);
+}
+
 /* A key head: everything. */
 static void head_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
@@ -21,30 +33,17 @@ static void head_task(const mote_attention_job *j, size_t index, uint8_t *memory
     for (size_t h = 0; h < group; h++) {
         mote_attention_clear_queries(&w, w.key_head * group + h, 0, s->queries);
     }
-    for (size_t key = 0; key < s->keys; key += mote_attention_backward_keys(s)) {
+    for (size_t key = 0; key < s->keys; key += tile_keys(j)) {
         mote_attention_tile_of_keys(&w, key);
     }
-}
-
-/* Numbers 0 .. count - 1 from the first and the last in turn: any stretch has its share of long ones. */
-static size_t in_turn(size_t i, size_t count) { return i % 2 ? count - 1 - i / 2 : i / 2; }
-
-static size_t key_tiles(const mote_attention_shape *s)
-{
-    return mote_size_divide_up(s->keys, mote_attention_backward_keys(s));
-}
-
-static size_t query_blocks(const mote_attention_shape *s)
-{
-    return mote_size_divide_up(s->queries, MOTE_ATTENTION_BLOCK);
 }
 
 /* A tile of keys: dK and dV. */
 static void keys_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
-    size_t tiles = key_tiles(j->shape);
+    size_t tiles = key_tiles(j);
     mote_attention_work w = mote_attention_begin(j, index / tiles, false, true, memory, scratch);
-    mote_attention_tile_of_keys(&w, in_turn(index % tiles, tiles) * mote_attention_backward_keys(j->shape));
+    mote_attention_tile_of_keys(&w, in_turn(index % tiles, tiles) * tile_keys(j));
 }
 
 /* A block of queries: dQ, or its deltas. */
@@ -96,7 +95,7 @@ static void stretch_task(const mote_attention_job *j, size_t index, uint8_t *mem
         mote_attention_work w = begin_unit(j, index, i, true, true, memory, scratch);
         mote_attention_clear_queries(&w, w.key_head, 0, s->queries);
     }
-    for (size_t key = 0; key < s->keys; key += mote_attention_backward_keys(s)) {
+    for (size_t key = 0; key < s->keys; key += tile_keys(j)) {
         for (size_t i = 0; i < a->steps; i++) {
             mote_attention_work w = begin_unit(j, index, i, true, true, memory, scratch);
             w.biases_wanted = a->owned;
@@ -108,9 +107,9 @@ static void stretch_task(const mote_attention_job *j, size_t index, uint8_t *mem
 /* A tile of keys of a unit: dK, dV and sums by key. */
 static void unit_keys_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
-    size_t tiles = key_tiles(j->shape), unit = index / tiles, steps = j->added->steps;
+    size_t tiles = key_tiles(j), unit = index / tiles, steps = j->added->steps;
     mote_attention_work w = begin_unit(j, unit / steps, unit % steps, false, true, memory, scratch);
-    mote_attention_tile_of_keys(&w, index % tiles * mote_attention_backward_keys(j->shape));
+    mote_attention_tile_of_keys(&w, index % tiles * tile_keys(j));
 }
 
 /* A block of queries of a unit: dQ and sums by query. */
@@ -124,7 +123,7 @@ static void unit_queries_task(const mote_attention_job *j, size_t index, uint8_t
 /* A tile of the gradients that a stretch owns. */
 static void owned_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
-    size_t tiles = key_tiles(j->shape), blocks = query_blocks(j->shape), tile = mote_attention_backward_keys(j->shape);
+    size_t tiles = key_tiles(j), blocks = query_blocks(j->shape), tile = tile_keys(j);
     size_t key = index % tiles * tile, query = index / tiles % blocks * MOTE_ATTENTION_BLOCK;
     for (size_t i = 0; i < j->added->steps; i++) {
         mote_attention_work w = begin_unit(j, index / tiles / blocks, i, false, false, memory, scratch);
@@ -158,7 +157,7 @@ static bool enough(const mote_attention_job *j, size_t tasks, int apart)
 static void run_round(const mote_attention_job *j)
 {
     const mote_attention_added *a = j->added;
-    size_t units = a->tasks * a->steps, tiles = key_tiles(j->shape), blocks = query_blocks(j->shape);
+    size_t units = a->tasks * a->steps, tiles = key_tiles(j), blocks = query_blocks(j->shape);
     if (enough(j, a->tasks, a->owned ? 9 : 7)) {
         mote_attention_run(j, a->tasks, stretch_task);
     } else {
@@ -203,7 +202,7 @@ void mote_attention_backward_run(const mote_attention_job *j)
     } else if (enough(j, units, 7)) {
         mote_attention_run(j, units, head_task);
     } else {
-        mote_attention_run(j, units * key_tiles(s), keys_task);
+        mote_attention_run(j, units * key_tiles(j), keys_task);
         mote_attention_run(j, blocks, queries_task);
     }
 }

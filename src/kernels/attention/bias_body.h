@@ -23,9 +23,10 @@ INLINE lanes load_apart(const float *p, ptrdiff_t step, size_t n)
 INLINE lanes load_bias(const mote_attention_bias *b, int row, size_t key, size_t n)
 {
     const float *p = b->values + row * b->row;
-    return b->step == 1   ? row_load(p + key, n)
-           : b->step == 0 ? lanes_set(*p)
-                          : load_apart(p + (ptrdiff_t)key * b->step, b->step, n);
+    if (b->step == 1) {
+        return row_load(p + key, n);
+    }
+    return b->step == 0 ? lanes_set(*p) : load_apart(p + (ptrdiff_t)key * b->step, b->step, n);
 }
 
 /* t log2 e; what is finite stays so. */
@@ -36,23 +37,47 @@ INLINE lanes to_binary(lanes t)
     return lanes_select(lanes_less(lanes_absolute(t), lanes_from_bits(bits_set(MOTE_FP32_INFINITY))), inside, binary);
 }
 
+/* n scores of a row. */
+INLINE void add_lanes(int row, size_t key, size_t n, lanes scale, int count, const mote_attention_bias *biases,
+                      bool finish, lanes shift, float *scores)
+{
+    float *at =
+        scores + key / MOTE_GEMM_WIDTH * MOTE_ATTENTION_PIECE + (size_t)row * MOTE_GEMM_WIDTH + key % MOTE_GEMM_WIDTH;
+    lanes t = lanes_multiply(lanes_load(at), scale);
+#pragma GCC unroll 2
+    for (int i = 0; i < count; i++) {
+        t = lanes_add(t, load_bias(&biases[i], row, key, n));
+    }
+    lanes_store(at, finish ? lanes_subtract(to_binary(t), shift) : t);
+}
+
+/* count and finish are known when this is compiled, where that pays. */
+INLINE void add_rows(int rows, size_t keys, float scale, int count, const mote_attention_bias *biases, bool finish,
+                     const float *shifts, float *scores)
+{
+    const lanes scales = lanes_set(scale);
+    const size_t whole = keys - keys % LANES;
+    for (int r = 0; r < rows; r++) {
+        const lanes shift = lanes_set(shifts ? shifts[r] : 0);
+        for (size_t key = 0; key < whole; key += LANES) {
+            add_lanes(r, key, LANES, scales, count, biases, finish, shift, scores);
+        }
+        if (whole < keys) {
+            add_lanes(r, whole, keys - whole, scales, count, biases, finish, shift, scores);
+        }
+    }
+}
+
 static inline void attention_add_biases(int rows, size_t keys, float scale, int count,
                                         const mote_attention_bias *biases, bool finish, const float *shifts,
                                         float *scores)
 {
-    const lanes scales = lanes_set(scale);
-    for (int r = 0; r < rows; r++) {
-        const lanes shift = lanes_set(shifts ? shifts[r] : 0);
-        for (size_t key = 0; key < keys; key += LANES) {
-            size_t n = mote_size_min(LANES, keys - key);
-            float *at = scores + key / MOTE_GEMM_WIDTH * MOTE_ATTENTION_PIECE + (size_t)r * MOTE_GEMM_WIDTH +
-                        key % MOTE_GEMM_WIDTH;
-            lanes t = lanes_multiply(lanes_load(at), scales);
-            for (int i = 0; i < count; i++) {
-                t = lanes_add(t, load_bias(&biases[i], r, key, n));
-            }
-            lanes_store(at, finish ? lanes_subtract(to_binary(t), shift) : t);
-        }
+    if (finish && count == 1) {
+        add_rows(rows, keys, scale, 1, biases, true, shifts, scores);
+    } else if (finish && count == 2) {
+        add_rows(rows, keys, scale, 2, biases, true, shifts, scores);
+    } else {
+        add_rows(rows, keys, scale, count, biases, finish, shifts, scores);
     }
 }
 

@@ -146,7 +146,7 @@ static mote_status open_call(mote_context *context, const mote_policy *policy, c
     for (int i = 0; i < count && status == MOTE_OK; i++) {
         size_t positions = arguments[i].of_keys ? plain->keys : plain->queries;
         *arguments[i].to = dense(plain, arguments[i].values, positions);
-        if (!arguments[i].values && row * positions) {
+        if (!arguments[i].values && row > 0 && positions > 0) {
             status = mote_fail(context, MOTE_ERROR_ARGUMENT, "%s is NULL", arguments[i].name);
         }
     }
