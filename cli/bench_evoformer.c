@@ -128,28 +128,31 @@ static double peak_bytes(void)
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss * 1024 : 0;
 }
 
-static void report_memory(const bench *b, bool backward)
+/* policy: the last one measured; narrow ones take a little more. */
+static void report_memory(const bench *b, const mote_policy *policy, bool backward)
 {
     double scores = (double)rows(b) * (double)b->length * sizeof(float), grown = peak_bytes() - b->resident;
-    double ours = (double)mote_evoformer_workspace(b->context, &b->shape, 2, b->biases, backward) +
-                  2 * (double)rows(b) * sizeof(float);
-    char text[4][32];
+    double ours = (double)mote_evoformer_workspace(b->context, policy, &b->shape, 2, b->biases, backward);
+    double statistics = 2 * (double)rows(b) * sizeof(float);
+    char text[5][32];
     const char *what = backward ? "forward+backward" : "forward";
     if (b->options->json) {
-        json_t *row = json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:f, s:f}", "what", "memory", "pass", what, "heads",
-                                (json_int_t)b->heads, "threads", b->threads, "bytes", ours, "process_grew", grown,
-                                "torch_bytes", b->torch_bytes, "score_tensor_bytes", scores);
+        json_t *row =
+            json_pack("{s:s, s:s, s:I, s:i, s:f, s:f, s:f, s:f, s:f}", "what", "memory", "pass", what, "heads",
+                      (json_int_t)b->heads, "threads", b->threads, "bytes", ours, "statistics_bytes", statistics,
+                      "process_grew", grown, "torch_bytes", b->torch_bytes, "score_tensor_bytes", scores);
         json_dumpf(row, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(row);
         return;
     }
-    printf("%-16s  %5zu  %7d  memory beside inputs and results: %s (the process grew by %s), %.1f %% of a tensor of "
-           "scores of %s",
-           what, b->heads, b->threads, cli_bytes(ours, text[0], sizeof text[0]),
-           cli_bytes(grown, text[1], sizeof text[1]), 100 * ours / scores, cli_bytes(scores, text[2], sizeof text[2]));
+    printf("%-16s  %5zu  %7d  workspace %s, statistics %s (the process grew by %s); a tensor of scores has %s", what,
+           b->heads, b->threads, cli_bytes(ours, text[0], sizeof text[0]),
+           cli_bytes(statistics, text[1], sizeof text[1]), cli_bytes(grown, text[2], sizeof text[2]),
+           cli_bytes(scores, text[3], sizeof text[3]));
     if (b->torch_bytes > 0) {
-        printf("; torch %s = %.0f times", cli_bytes(b->torch_bytes, text[3], sizeof text[3]), b->torch_bytes / ours);
+        printf(", torch took %s beside inputs and results = %.0f times ours",
+               cli_bytes(b->torch_bytes, text[4], sizeof text[4]), b->torch_bytes / (ours + statistics));
     }
     putchar('\n');
     fflush(stdout);
@@ -192,7 +195,9 @@ static bool measure(bench *b, const mote_format *formats, int count, bool backwa
     for (int f = 0; f < count; f++) {
         report(b, formats[f], backward, bench_median(times[f], b->options->runs));
     }
-    report_memory(b, backward);
+    mote_policy policy;
+    mote_policy_find(mote_format_get(formats[count - 1])->name, &policy);
+    report_memory(b, &policy, backward);
     return true;
 }
 

@@ -69,11 +69,12 @@ MOTE_API mote_status mote_evoformer_attention_backward(mote_context *context, co
                                                        const float *y, const float *statistics, const float *dy,
                                                        float *dq, float *dk, float *dv, float *dgate);
 
-/* Bytes of the context's workspace that a forward (backward: a backward) pass takes, with any policy, gate or none: at
- * most a few megabytes a thread, whatever the lengths, and, backward, a float for each query of each head and, for
- * gradients of biases over queries or keys alone, 2 MiB more (or 16 lines of queries and keys, if those are longer).
- * 0 if the shape is refused. */
-MOTE_API size_t mote_evoformer_workspace(const mote_context *context, const mote_evoformer_shape *shape, int bias_count,
+/* Bytes of the context's workspace that a forward (backward: a backward) pass takes, with or without a gate: at most a
+ * few megabytes a thread, whatever the lengths, and, backward, a float for each query of each head where operands of
+ * the backward products are narrower than FP32, and 2 MiB for gradients of biases over queries or keys alone (or 16
+ * lines of queries and keys, if those are longer). 0 if the shape is refused. */
+MOTE_API size_t mote_evoformer_workspace(const mote_context *context, const mote_policy *policy,
+                                         const mote_evoformer_shape *shape, int bias_count,
                                          const mote_evoformer_bias *biases, int backward);
 
 #ifdef __cplusplus

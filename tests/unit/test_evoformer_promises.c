@@ -301,7 +301,7 @@ static void memory(void **unused)
     assert_non_null(strstr(mote_context_message(context), "out of memory"));
     left = -1;
     unit_ok(context, evo_forward(context, &policy, &p));
-    assert_true(context->workspace_bytes == mote_evoformer_workspace(context, &p.shape, p.count, p.biases, 0));
+    assert_true(context->workspace_bytes == mote_evoformer_workspace(context, &policy, &p.shape, p.count, p.biases, 0));
     memcpy(t.arrays[E_Y], p.arrays[E_Y], evo_count(&p, E_Y) * sizeof(float));
     memcpy(t.statistics, p.statistics, 2 * evo_rows(&p) * sizeof(float));
     left = 0;
@@ -309,13 +309,14 @@ static void memory(void **unused)
     same_results(&t, &p, "after a failure");
     left = -1;
     unit_ok(context, evo_backward(context, &policy, &p));
-    assert_true(context->workspace_bytes == mote_evoformer_workspace(context, &p.shape, p.count, p.biases, 1));
+    assert_true(context->workspace_bytes == mote_evoformer_workspace(context, &policy, &p.shape, p.count, p.biases, 1));
     for (size_t width = 1; width <= 2048; width *= 2) {
         mote_evoformer_shape shape = {2, {1, 512}, 1 << 14, 1 << 14, 8, width, 0};
         float nothing;
         mote_evoformer_bias mask = {&nothing, &nothing, 5, {1, 512, 1, 1, 1 << 14}};
         for (int backward = 0; backward < 2; backward++) {
-            size_t bytes = mote_evoformer_workspace(context, &shape, 1, &mask, backward), rows = 512 * 8 * (1 << 14);
+            size_t bytes = mote_evoformer_workspace(context, &policy, &shape, 1, &mask, backward),
+                   rows = 512 * 8 * (1 << 14);
             bytes -= backward ? rows * sizeof(float) + (2 << 20) : 0;
             assert_true(bytes > 0 && bytes / 2 < (width <= 128 ? (size_t)2 << 20 : (size_t)14 << 20));
         }
@@ -364,7 +365,7 @@ static void refused(void **unused)
     p.statistics = statistics;
     mote_evoformer_shape shape = p.shape;
     shape.rank = 7;
-    assert_true(mote_evoformer_workspace(context, &shape, 0, NULL, 0) == 0);
+    assert_true(mote_evoformer_workspace(context, &policy, &shape, 0, NULL, 0) == 0);
     evo_drop(&p);
     mote_context_destroy(context);
 }

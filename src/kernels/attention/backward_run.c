@@ -157,15 +157,13 @@ static bool enough(const mote_attention_job *j, size_t tasks, int apart)
 static void run_round(const mote_attention_job *j)
 {
     const mote_attention_added *a = j->added;
-    size_t units = a->tasks * a->steps, tiles = key_tiles(j), blocks = query_blocks(j->shape);
     if (enough(j, a->tasks, a->owned ? 9 : 7)) {
         mote_attention_run(j, a->tasks, stretch_task);
     } else {
+        size_t units = a->tasks * a->steps, tiles = key_tiles(j), blocks = query_blocks(j->shape);
         mote_attention_run(j, units * tiles, unit_keys_task);
         mote_attention_run(j, units * blocks, unit_queries_task);
-        if (a->owned) {
-            mote_attention_run(j, a->tasks * blocks * tiles, owned_task);
-        }
+        mote_attention_run(j, a->owned ? a->tasks * blocks * tiles : 0, owned_task);
     }
     if (a->columns || a->rows) {
         mote_attention_run(j, 1, lines_task);

@@ -94,27 +94,34 @@ static size_t line_count(const mote_attention_shape *s, mote_attention_wanted wa
     return mote_size_min(units, most > LINES_LEAST ? most : LINES_LEAST);
 }
 
-/* The workspace: each thread's, deltas, lines of sums. */
-static size_t workspace_bytes(const mote_context *context, const mote_attention_shape *s, mote_attention_wanted wanted,
-                              bool backward)
+/* The workspace: each thread's, deltas where products are narrow, lines of sums. */
+static size_t deltas_count(const mote_policy *policy, const mote_attention_shape *s)
+{
+    bool narrow = policy->backward_gradient != MOTE_FP32 || policy->forward_activation != MOTE_FP32;
+    return narrow ? s->batch * s->heads * s->queries : 0;
+}
+
+static size_t workspace_bytes(const mote_context *context, const mote_policy *policy, const mote_attention_shape *s,
+                              mote_attention_wanted wanted, bool backward)
 {
     if (!backward) {
         return mote_attention_forward_bytes(s) * (size_t)context->threads;
     }
-    size_t lines = line_length(s, wanted) ? line_count(s, wanted) * line_length(s, wanted) : 0;
+    size_t length = line_length(s, wanted), lines = length ? line_count(s, wanted) * length : 0;
     return mote_attention_backward_bytes(s, true) * (size_t)context->threads +
-           (s->batch * s->heads * s->queries + lines) * sizeof(float);
+           (deltas_count(policy, s) + lines) * sizeof(float);
 }
 
-size_t mote_evoformer_workspace(const mote_context *context, const mote_evoformer_shape *shape, int bias_count,
-                                const mote_evoformer_bias *biases, int backward)
+size_t mote_evoformer_workspace(const mote_context *context, const mote_policy *policy,
+                                const mote_evoformer_shape *shape, int bias_count, const mote_evoformer_bias *biases,
+                                int backward)
 {
     if (shape->rank < 0 || shape->rank > MOTE_EVOFORMER_LEADING) {
         return 0;
     }
     mote_attention_shape plain = plain_shape(shape);
     bool refused = mote_attention_workspace(context, &plain, backward) == 0;
-    return refused ? 0 : workspace_bytes(context, &plain, mote_attention_wants(bias_count, biases), backward);
+    return refused ? 0 : workspace_bytes(context, policy, &plain, mote_attention_wants(bias_count, biases), backward);
 }
 
 /* A dense array [batch, positions, heads, width]. */
@@ -169,7 +176,8 @@ mote_status mote_evoformer_attention(mote_context *context, const mote_policy *p
     }
     added.gate = dense(&plain, gate, plain.queries);
     added.plan = mote_attention_plan_of(&added, false);
-    return mote_attention_start(context, false, mote_attention_forward_bytes(&plain) * (size_t)context->threads, &j);
+    size_t bytes = workspace_bytes(context, policy, &plain, (mote_attention_wanted){0}, false);
+    return mote_attention_start(context, false, bytes, &j);
 }
 
 /* Gradients that sums are added to, or that nothing is. */
@@ -207,13 +215,13 @@ mote_status mote_evoformer_attention_backward(mote_context *context, const mote_
         return status;
     }
     mote_attention_wanted wanted = mote_attention_wants(bias_count, biases);
-    size_t bytes = workspace_bytes(context, &plain, wanted, true);
+    size_t bytes = workspace_bytes(context, policy, &plain, wanted, true);
     if (!mote_workspace(context, bytes)) {
         return MOTE_ERROR_MEMORY;
     }
     float *lines =
         (float *)(void *)(context->workspace + mote_attention_backward_bytes(&plain, true) * (size_t)context->threads);
-    lines += plain.batch * plain.heads * plain.queries;
+    lines += deltas_count(policy, &plain);
     added.gate = dense(&plain, gate, plain.queries);
     added.dgate = dense(&plain, gate ? dgate : NULL, plain.queries);
     added.owned = wanted.both;
