@@ -18,7 +18,7 @@ typedef struct bench_options {
 
 /* One function a benchmark, in the table of bench.c. */
 typedef int bench_function(const bench_options *options);
-bench_function bench_quantize, bench_matmul, bench_attention, bench_train;
+bench_function bench_quantize, bench_matmul, bench_attention, bench_evoformer, bench_train;
 
 /* The middle of count times, which are sorted. */
 double bench_median(double *times, int count);

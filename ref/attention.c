@@ -81,6 +81,19 @@ static double product(const ref_attention *a, line x, line y, size_t count, doub
     return sum;
 }
 
+/* A score in FP32's steps: the scale, each bias, then the unit; and its error. */
+static double add_biases(const ref_attention *a, size_t at, double s, double *error)
+{
+    double t = s * a->scale;
+    *error = fabs(a->scale) * *error + u * fabs(t);
+    for (int b = 0; b < a->added->count && a->seen[at]; b++) {
+        t += a->added->biases[b][at];
+        *error += u * (fabs(t) + *error);
+    }
+    *error = log2_e * *error + 2 * u * fabs(t * log2_e);
+    return t * log2_e;
+}
+
 /* Scores in units of log 2, and their errors. */
 static matrix scores_of(const ref_attention *a)
 {
@@ -91,8 +104,9 @@ static matrix scores_of(const ref_attention *a)
     for (size_t i = 0; i < a->queries; i++) {
         for (size_t j = 0; j < a->keys; j++) {
             double error, s = product(a, (line){&q, i * a->width, 1}, (line){&k, j * a->width, 1}, a->width, &error);
-            t.values[i * a->keys + j] = s * factor;
-            t.errors[i * a->keys + j] = fabs(factor) * error + 2 * u * fabs(s * factor);
+            size_t at = i * a->keys + j;
+            t.values[at] = a->added ? add_biases(a, at, s, &error) : s * factor;
+            t.errors[at] = a->added ? error : fabs(factor) * error + 2 * u * fabs(s * factor);
         }
     }
     drop(q);
@@ -103,7 +117,43 @@ static matrix scores_of(const ref_attention *a)
 /* 2^x within 1 ulp for an x that is off by error and is rounded once more. */
 static double power_error(double x, double error)
 {
+    if (x + error + u * fabs(x) < -101) {
+        return 0x1p-99; /* 0, however large the error */
+    }
     return exp2(x) * (expm1((error + u * fabs(x)) / log2_e) + 2 * u) * second_order + 0x1p-99;
+}
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+/* Gates are within 5 units in the last place. */
+static const double gate_error = 10 * 0x1p-24;
+
+/* y behind the gate, if there is one. */
+static void gate_result(const ref_attention *a)
+{
+    for (size_t i = 0; i < a->queries * a->width && a->added && a->added->gate; i++) {
+        double s = sigmoid(a->added->gate[i]);
+        a->y.values[i] *= s;
+        a->y.errors[i] = a->y.errors[i] * s * second_order + gate_error * fabs(a->y.values[i]) + tiny;
+    }
+}
+
+/* dY before the gate; and the gate's gradient. */
+static matrix before_gate(const ref_attention *a)
+{
+    size_t count = a->queries * a->width;
+    matrix dy = {make(count), make(count)};
+    memcpy(dy.values, a->dy, count * sizeof *dy.values);
+    for (size_t i = 0; i < count && a->added && a->added->gate; i++) {
+        double gate = a->added->gate[i], y = a->y.values[i], opposite = sigmoid(-gate);
+        dy.values[i] *= sigmoid(gate);
+        dy.errors[i] = gate_error * fabs(dy.values[i]) + tiny;
+        a->added->dgate.values[i] = a->dy[i] * y * opposite;
+        a->added->dgate.errors[i] = second_order * (fabs(a->dy[i]) * opposite * a->y.errors[i] +
+                                                    1.2 * gate_error * fabs(a->dy[i] * y * opposite)) +
+                                    tiny * (1 + fabs(a->dy[i]));
+    }
+    return dy;
 }
 
 void ref_attention_forward(const ref_attention *a)
@@ -131,7 +181,7 @@ void ref_attention_forward(const ref_attention *a)
         double logsumexp = (maximum + log2(sums[i])) / log2_e;
         a->logsumexp.values[i] = sums[i] > 0 ? logsumexp : -INFINITY;
         a->logsumexp.errors[i] =
-            sums[i] > 0 ? second_order * (sum_errors[i] / sums[i] + u * fabs(logsumexp)) + tiny : 0;
+            sums[i] > 0 ? second_order * (sum_errors[i] / sums[i] + (a->added ? 0 : u) * fabs(logsumexp)) + tiny : 0;
     }
     matrix codes = quantized(a, REF_FORWARD_P, a->queries, a->keys, false, p.values, p.errors);
     for (size_t i = 0; i < a->queries; i++) {
@@ -143,6 +193,7 @@ void ref_attention_forward(const ref_attention *a)
                 sums[i] > 0 ? second_order * (error / sums[i] + fabs(y) * (sum_errors[i] / sums[i] + 3 * u)) + tiny : 0;
         }
     }
+    gate_result(a);
     drop(t);
     drop(p);
     drop(v);
@@ -171,9 +222,11 @@ static double mean_change(const ref_attention *a, size_t i, const matrix *p, con
 }
 
 /* P and dS with their errors. */
-static void gradients_of_scores(const ref_attention *a, matrix p, matrix ds)
+static void gradients_of_scores(const ref_attention *a, const matrix *gradient, matrix p, matrix ds)
 {
-    matrix t = scores_of(a), dy = quantized(a, REF_BACKWARD_DY, a->queries, a->width, false, a->dy, NULL);
+    matrix t = scores_of(a);
+    matrix dy = quantized(a, REF_BACKWARD_DY, a->queries, a->width, false, gradient->values, gradient->errors);
+    double rest = log2((double)a->keys + 1) + 1; /* of the logarithm of a row's sum, at most */
     matrix v = quantized(a, REF_BACKWARD_V, a->keys, a->width, false, a->v, NULL);
     matrix dp = {make(a->queries * a->keys), make(a->queries * a->keys)};
     for (size_t i = 0; i < a->queries; i++) {
@@ -187,7 +240,8 @@ static void gradients_of_scores(const ref_attention *a, matrix p, matrix ds)
             dp.values[at] =
                 product(a, (line){&dy, i * a->width, 1}, (line){&v, j * a->width, 1}, a->width, &dp.errors[at]);
             p.values[at] = exp2(x);
-            p.errors[at] = power_error(x, t.errors[at] + a->logsumexp.errors[i] * log2_e + 2 * u * fabs(shift));
+            double rounding = a->added ? u * (fabs(x) + 3 * rest) : 2 * u * fabs(shift);
+            p.errors[at] = power_error(x, t.errors[at] + a->logsumexp.errors[i] * log2_e + rounding);
         }
         double delta = mean_change(a, i, &p, &dp, &delta_error);
         for (size_t at = i * a->keys; at < (i + 1) * a->keys; at++) {
@@ -199,6 +253,10 @@ static void gradients_of_scores(const ref_attention *a, matrix p, matrix ds)
             double error = (p.errors[at] + 3 * u * p.values[at]) * fabs(change) +
                            (p.values[at] + p.errors[at]) * (dp.errors[at] + delta_error);
             ds.errors[at] = fabs(a->scale) * error * second_order + tiny;
+            if (a->added) {
+                a->added->ds.values[at] = p.values[at] * change;
+                a->added->ds.errors[at] = error * second_order + tiny;
+            }
         }
     }
     drop(t);
@@ -225,9 +283,10 @@ void ref_attention_backward(const ref_attention *a)
 {
     size_t count = a->queries * a->keys;
     matrix p = {make(count), make(count)}, ds = {make(count), make(count)};
-    gradients_of_scores(a, p, ds);
+    matrix gradient = before_gate(a);
+    gradients_of_scores(a, &gradient, p, ds);
     matrix p_down = quantized(a, REF_UPDATE_P, a->queries, a->keys, true, p.values, p.errors);
-    matrix dy = quantized(a, REF_UPDATE_DY, a->queries, a->width, true, a->dy, NULL);
+    matrix dy = quantized(a, REF_UPDATE_DY, a->queries, a->width, true, gradient.values, gradient.errors);
     matrix ds_along = quantized(a, REF_BACKWARD_DS, a->queries, a->keys, false, ds.values, ds.errors);
     matrix k = quantized(a, REF_BACKWARD_K, a->keys, a->width, true, a->k, NULL);
     matrix ds_down = quantized(a, REF_UPDATE_DS, a->queries, a->keys, true, ds.values, ds.errors);
@@ -235,7 +294,7 @@ void ref_attention_backward(const ref_attention *a)
     gather(a, &p_down, a->keys, 1, a->keys, &dy, a->queries, a->dv);
     gather(a, &ds_along, a->queries, a->keys, 1, &k, a->keys, a->dq);
     gather(a, &ds_down, a->keys, 1, a->keys, &q, a->queries, a->dk);
-    matrix all[] = {p, ds, p_down, dy, ds_along, k, ds_down, q};
+    matrix all[] = {gradient, p, ds, p_down, dy, ds_along, k, ds_down, q};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         drop(all[i]);
     }

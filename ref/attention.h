@@ -36,6 +36,15 @@ typedef struct ref_attention_array {
     double *values, *errors;
 } ref_attention_array;
 
+/* Additive biases and a gate, of one head. Scores of -infinity are unseen. */
+typedef struct ref_attention_added {
+    int count;
+    const double *const *biases; /* [queries, keys] each, added in order */
+    const double *gate;          /* [queries, width], NULL: none */
+    ref_attention_array dgate;   /* [queries, width] */
+    ref_attention_array ds;      /* [queries, keys]: the gradient of each bias */
+} ref_attention_added;
+
 /* One head. The caller owns everything; gradients may be NULL for the forward pass. */
 typedef struct ref_attention {
     size_t queries, keys, width;
@@ -47,6 +56,8 @@ typedef struct ref_attention {
     bool blocks;                      /* sums go by blocks of 32 */
     ref_attention_array y, logsumexp; /* [queries, width], [queries] */
     ref_attention_array dq, dk, dv;
+    const ref_attention_added
+        *added; /* NULL: none; the log-sum's error is then that of the logarithm of the sum alone */
 } ref_attention;
 
 void ref_attention_forward(const ref_attention *a);

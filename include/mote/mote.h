@@ -8,7 +8,7 @@
  *   mote/cast.h       whole files
  *   mote/matmul.h     products of matrices
  *   mote/linear.h     linear layers, convolutions, policies
- *   mote/attention.h  attention
+ *   mote/attention.h  attention; mote/evoformer.h: with biases and a gate
  *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
  *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
@@ -33,6 +33,7 @@
 #include "mote/attention.h"
 #include "mote/cast.h"
 #include "mote/context.h"
+#include "mote/evoformer.h"
 #include "mote/file.h"
 #include "mote/format.h"
 #include "mote/graph.h"

@@ -9,6 +9,7 @@
 """
 
 from ._arrays import MXArray, formats, quantize
+from ._evoformer import evoformer_attention, evoformer_attention_backward
 from ._graph import Graph, Optimizer, Plan
 from ._files import load, metadata, save
 from ._products import (
@@ -45,6 +46,8 @@ __all__ = [
     "convolve",
     "convolve_backward",
     "evaluate",
+    "evoformer_attention",
+    "evoformer_attention_backward",
     "formats",
     "linear",
     "linear_backward",

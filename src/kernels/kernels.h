@@ -58,6 +58,10 @@ typedef struct mote_kernels {
     mote_attention_dot_fn *attention_dot;
     mote_attention_finish_fn *attention_finish;
     mote_attention_turn_fn *attention_turn;
+    mote_attention_add_biases_fn *attention_add_biases;
+    mote_attention_gather_bias_fn *attention_gather_bias;
+    mote_attention_gate_fn *attention_gate;
+    mote_attention_gate_gradient_fn *attention_gate_gradient;
 } mote_kernels;
 
 /* Fills the table with the best kernels of this level and below. */

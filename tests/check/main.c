@@ -69,6 +69,10 @@ static const struct {
     SLOT(attention_dot),
     SLOT(attention_finish),
     SLOT(attention_turn),
+    SLOT(attention_add_biases),
+    SLOT(attention_gather_bias),
+    SLOT(attention_gate),
+    SLOT(attention_gate_gradient),
 #undef SLOT
 };
 

@@ -106,3 +106,34 @@ def convolution(x, weight, bias, stride=(1, 1), padding=(0, 0), dilation=(1, 1))
             part = padded[:, rows : rows + oh * stride[0] : stride[0], columns : columns + ow * stride[1] : stride[1]]
             y += part[:, :oh, :ow] @ weight[:, a, b].T
     return y
+
+
+def evoformer(q, k, v, do, biases=(), gate=None, scale=None):
+    """Attention with biases and a gate and its gradients: y, dq, dk, dv, [dbias, ...], dgate."""
+    q, k, v, do = (np.asarray(x, np.float64) for x in (q, k, v, do))
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = np.einsum("...qhd,...khd->...hqk", q, k) * scale + sum(np.asarray(b, np.float64) for b in biases)
+    most = scores.max(-1, keepdims=True)
+    powers = np.exp(scores - np.where(np.isfinite(most), most, 0))
+    total = powers.sum(-1, keepdims=True)
+    p = np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
+    attended, opened = np.einsum("...hqk,...khd->...qhd", p, v), 1.0
+    if gate is not None:
+        opened = 1 / (1 + np.exp(-np.asarray(gate, np.float64)))
+    dy = do * opened
+    dp = np.einsum("...qhd,...khd->...hqk", dy, v)
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True))
+    return (
+        attended * opened,
+        np.einsum("...hqk,...khd->...qhd", ds, k) * scale,
+        np.einsum("...hqk,...qhd->...khd", ds, q) * scale,
+        np.einsum("...hqk,...qhd->...khd", p, dy),
+        [_summed(ds, np.shape(b)) for b in biases],
+        None if gate is None else do * attended * opened * (1 - opened),
+    )
+
+
+def _summed(x, shape):
+    """The gradient of an array of this shape that was broadcast to x."""
+    x = x.sum(tuple(range(x.ndim - len(shape))))
+    return x.sum(tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)

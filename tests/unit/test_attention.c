@@ -1,10 +1,9 @@
 /* Attention against its definition in FP64, with bounds that the definition carries along. */
 #include "attention_problem.h"
+#include "attention_reference.h"
 
 #include <math.h>
 #include <stdio.h>
-
-#include "attention.h"
 
 static bool sees(const mote_attention_shape *s, size_t b, size_t i, size_t j)
 {
@@ -29,81 +28,6 @@ static int32_t *random_segments(size_t batch, size_t positions)
 
 /* ---- against the definition ---- */
 
-typedef struct quantizer {
-    mote_context *context;
-    const mote_policy *policy;
-    const mote_attention_shape *shape;
-    size_t batch, head, key_head; /* of the call */
-} quantizer;
-
-static mote_format format_of(const mote_policy *p, int operand)
-{
-    switch (operand) {
-    case REF_BACKWARD_DY:
-    case REF_BACKWARD_DS: return p->backward_gradient;
-    case REF_UPDATE_DY:
-    case REF_UPDATE_DS: return p->update_gradient;
-    case REF_UPDATE_P:
-    case REF_UPDATE_Q: return p->update_activation;
-    default: return p->forward_activation;
-    }
-}
-
-/* The operand's place in its whole array, where random numbers go by position: [batch, positions, heads, width], or, of
- * probabilities and their gradients, [batch, heads, queries, keys]. */
-typedef struct place {
-    mote_layout layout;
-    size_t start, step; /* of the first value; from row to row */
-} place;
-
-static place place_of(const quantizer *z, int operand, size_t rows, size_t columns, bool down)
-{
-    const mote_attention_shape *s = z->shape;
-    bool scores =
-        operand == REF_FORWARD_P || operand == REF_UPDATE_P || operand == REF_BACKWARD_DS || operand == REF_UPDATE_DS;
-    bool keys =
-        operand == REF_FORWARD_K || operand == REF_FORWARD_V || operand == REF_BACKWARD_V || operand == REF_BACKWARD_K;
-    mote_layout layout = {.format = format_of(z->policy, operand), .rank = 4};
-    if (z->policy->rounding != MOTE_STOCHASTIC) { /* then the rest does not matter */
-        layout = (mote_layout){layout.format, 2, down ? 0 : 1, {rows, columns}};
-        return (place){layout, 0, columns};
-    }
-    size_t heads = keys ? s->key_heads : s->heads, head = keys ? z->key_head : z->head;
-    size_t shape[4] = {s->batch, scores ? heads : rows, scores ? rows : heads, columns};
-    memcpy(layout.shape, shape, sizeof shape);
-    layout.axis = !down ? 3 : scores ? 2 : 1;
-    size_t start = scores ? (z->batch * heads + head) * rows * columns : (z->batch * rows * heads + head) * columns;
-    return (place){layout, start, scores ? columns : heads * columns};
-}
-
-static void quantize(void *user, int operand, size_t rows, size_t columns, bool down, const double *values,
-                     double *result)
-{
-    const quantizer *z = user;
-    bool gradient = operand == REF_BACKWARD_DY || operand == REF_BACKWARD_DS || operand == REF_UPDATE_DY ||
-                    operand == REF_UPDATE_DS;
-    place at_ = place_of(z, operand, rows, columns, down);
-    mote_quantize_options options = {.rounding = gradient ? z->policy->gradient_rounding : z->policy->rounding,
-                                     .scale_rule = z->policy->scale_rule,
-                                     .seed = z->policy->seed + (uint64_t)(6 + operand) * UINT64_C(0x9E3779B97F4A7C15)};
-    mote_tensor tensor = unit_tensor(z->context, at_.layout);
-    size_t count = 1;
-    for (int d = 0; d < at_.layout.rank; d++) {
-        count *= at_.layout.shape[d];
-    }
-    float *x = calloc(count + 1, sizeof *x);
-    for (size_t i = 0; i < rows * columns; i++) {
-        x[at_.start + i / columns * at_.step + i % columns] = (float)values[i];
-    }
-    unit_ok(z->context, mote_quantize(z->context, x, NULL, &options, &tensor));
-    unit_ok(z->context, mote_dequantize(z->context, &tensor, x, NULL));
-    for (size_t i = 0; i < rows * columns; i++) {
-        result[i] = (double)x[at_.start + i / columns * at_.step + i % columns];
-    }
-    free(x);
-    unit_free(&tensor);
-}
-
 static double *dense(const problem *p, int array, size_t b, size_t h)
 {
     size_t positions = positions_of(&p->shape, array), width = p->shape.width;
@@ -114,17 +38,6 @@ static double *dense(const problem *p, int array, size_t b, size_t h)
         }
     }
     return values;
-}
-
-static ref_attention_array ref_array(size_t count)
-{
-    return (ref_attention_array){calloc(count + 1, sizeof(double)), calloc(count + 1, sizeof(double))};
-}
-
-static void drop_array(ref_attention_array a)
-{
-    free(a.values);
-    free(a.errors);
 }
 
 static double worst; /* of errors over bounds */
@@ -164,7 +77,7 @@ static void add(ref_attention_array *sum, const ref_attention_array *part, size_
     }
 }
 
-static void check_head(const problem *p, const quantizer *z, size_t b, size_t h, ref_attention_array *dk,
+static void check_head(const problem *p, const reference_quantizer *z, size_t b, size_t h, ref_attention_array *dk,
                        ref_attention_array *dv)
 {
     const mote_attention_shape *s = &p->shape;
@@ -173,23 +86,23 @@ static void check_head(const problem *p, const quantizer *z, size_t b, size_t h,
     bool sixteen = z->policy->forward_activation == MOTE_BF16 || z->policy->forward_activation == MOTE_FP16;
     bool plain = z->policy->forward_activation == MOTE_FP32;
     double *inputs[] = {dense(p, Q, b, h), dense(p, K, b, h / group), dense(p, V, b, h / group), dense(p, DY, b, h)};
-    ref_attention a = {s->queries,
-                       s->keys,
-                       s->width,
-                       s->scale != 0 ? (double)s->scale : 1 / sqrt((double)s->width),
-                       seen,
-                       inputs[0],
-                       inputs[1],
-                       inputs[2],
-                       inputs[3],
-                       plain ? NULL : quantize,
-                       (void *)(uintptr_t)z,
-                       !plain && !sixteen,
-                       ref_array(queries),
-                       ref_array(s->queries),
-                       ref_array(queries),
-                       ref_array(keys),
-                       ref_array(keys)};
+    ref_attention a = {.queries = s->queries,
+                       .keys = s->keys,
+                       .width = s->width,
+                       .scale = s->scale != 0 ? (double)s->scale : 1 / sqrt((double)s->width),
+                       .seen = seen,
+                       .q = inputs[0],
+                       .k = inputs[1],
+                       .v = inputs[2],
+                       .dy = inputs[3],
+                       .quantize = plain ? NULL : reference_quantize,
+                       .user = (void *)(uintptr_t)z,
+                       .blocks = !plain && !sixteen,
+                       .y = ref_array(queries),
+                       .logsumexp = ref_array(s->queries),
+                       .dq = ref_array(queries),
+                       .dk = ref_array(keys),
+                       .dv = ref_array(keys)};
     a.scale = (double)(float)a.scale;
     for (size_t i = 0; i < s->queries * s->keys; i++) {
         seen[i] = sees(s, b, i / s->keys, i % s->keys);
@@ -214,7 +127,7 @@ static void check_head(const problem *p, const quantizer *z, size_t b, size_t h,
 static void check_problem(mote_context *context, const mote_policy *policy, const problem *p)
 {
     const mote_attention_shape *s = &p->shape;
-    quantizer z = {context, policy, s, 0, 0, 0};
+    reference_quantizer z = {context, policy, s, 0, 0, 0};
     size_t group = s->heads / s->key_heads;
     run(context, policy, p, true);
     for (size_t unit = 0; unit < s->batch * s->key_heads; unit++) {

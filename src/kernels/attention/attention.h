@@ -4,6 +4,7 @@
 
 #include "kernels/gemm/expand.h"
 #include "mote/attention.h"
+#include "mote/evoformer.h"
 
 /* Operands of the products, left and right of each; operand / 2 numbers the product. */
 enum {
@@ -35,6 +36,29 @@ typedef struct mote_attention_kind {
     int bias;
 } mote_attention_kind;
 
+/* The order in which heads are worked on: unit after unit, in stretches of walk units that share what biases are added
+ * to; one task takes a stretch. A unit's number is one of mixed radix, its first axis the slowest. */
+typedef struct mote_attention_plan {
+    int axes;
+    size_t sizes[MOTE_EVOFORMER_LEADING + 1];
+    size_t steps[MOTE_EVOFORMER_LEADING + 1]; /* in batch * heads + head */
+    size_t units, walk;
+} mote_attention_plan;
+
+/* What attention with biases and a gate has beside the rest. */
+typedef struct mote_attention_added {
+    const mote_evoformer_shape *shape;
+    int count;
+    const mote_evoformer_bias *biases;
+    mote_attention_array gate, dgate; /* values NULL: none */
+    float *statistics;                /* [batch, heads, queries, 2]; NULL: not wanted */
+    mote_attention_plan plan;
+    bool owned; /* backward: a bias over queries and keys wants its gradient, and stretches own their parts */
+    float *columns, *rows; /* backward: sums of dS by key and by query, a line a unit of a round; NULL: not wanted */
+    size_t round;          /* units of a round, at most */
+    size_t task, tasks, step, steps; /* the round: stretches, and which units of each */
+} mote_attention_added;
+
 typedef struct mote_attention_job {
     const mote_context *context;
     const mote_kernels *kernels;
@@ -46,6 +70,7 @@ typedef struct mote_attention_job {
     float *logsumexp; /* written by the forward pass, read by the backward one; NULL: not wanted */
     float *deltas;    /* backward: [batch, heads, queries] in the workspace; NULL: dy . y will do */
     size_t thread_bytes;
+    mote_attention_added *added; /* NULL: none */
 } mote_attention_job;
 
 /* What one of the arrays holds of one head: positions from the first on. Random numbers go by position in the dense
@@ -74,7 +99,15 @@ static inline size_t mote_attention_tile_row(size_t rows, size_t t) { return row
 
 /* The bytes that a pass needs for each thread. */
 size_t mote_attention_forward_bytes(const mote_attention_shape *shape);
-size_t mote_attention_backward_bytes(const mote_attention_shape *shape);
+size_t mote_attention_backward_bytes(const mote_attention_shape *shape, bool added);
+
+/* Natural logarithm of sum * 2^maximum, the same bits on every machine. */
+double mote_attention_log(float maximum, float sum);
+
+/* The checks of the public calls, and their end. */
+mote_status mote_attention_open(mote_context *context, const mote_policy *policy, const mote_attention_shape *shape,
+                                bool backward, mote_attention_job *j);
+mote_status mote_attention_start(mote_context *context, bool backward, size_t bytes, mote_attention_job *j);
 
 /* Runs tasks, each with its thread's part of the workspace; on one thread if there is little to do. */
 typedef void mote_attention_task(const mote_attention_job *j, size_t index, uint8_t *memory,

@@ -6,60 +6,40 @@
  *   dV += P^T dY, dK += dS^T Q              for each tile of up to 12 keys; the sums of SEGMENT_BLOCKS blocks of
  * queries stay in the second cache and are then added to the arrays
  *
- * With enough heads, a task is a key head: each tile of keys meets all blocks of queries of the heads that share it,
- * once (five products). Otherwise one pass gives dK and dV, a task for each tile of keys, and another dQ, a task for
- * each block of queries (seven products, but for all threads). A pair does the same in both, and pairs add up in the
- * same order, so the bits are the same.
- *
  * delta is the mean of a row's dP under its P. In exact arithmetic it is dy . y, and in FP32 that is what is taken.
  * Where dP comes from narrow operands it would not be the mean of that dP, the changes of a row would not add up to
  * zero, and what is left over would swamp them: then a pass of its own (two products) sums P dP first. */
 #include <math.h>
 
-#include "kernels/attention/side.h"
+#include "kernels/attention/backward.h"
 
 enum {
-    BLOCK_ROWS = 192,   /* of queries: a whole number of tiles and of blocks of 32 */
     SEGMENT_BLOCKS = 8, /* blocks of queries whose sums are one chain of additions */
-    TILE_KEYS = 192
+    TILE_KEYS = 192,
+    TILE_KEYS_NARROW = 256 /* of narrow heads with biases: queries are then filled once for the usual 256 keys */
 };
 
 /* Keys of a tile, so that all that a pair needs fits a second cache. */
-static size_t tile_keys(const mote_attention_shape *shape)
+size_t mote_attention_backward_keys(const mote_attention_shape *shape, bool added)
 {
-    size_t keys = shape->width <= 64 ? TILE_KEYS : shape->width <= 256 ? TILE_KEYS / 2 : MOTE_MX_BLOCK;
+    bool narrow = added && shape->width <= MOTE_MX_BLOCK;
+    size_t keys = narrow                ? TILE_KEYS_NARROW
+                  : shape->width <= 64  ? TILE_KEYS
+                  : shape->width <= 256 ? TILE_KEYS / 2
+                                        : MOTE_MX_BLOCK;
     return mote_size_min(keys, mote_size_divide_up(shape->keys, MOTE_MX_BLOCK) * MOTE_MX_BLOCK);
 }
 
-static size_t block_rows(const mote_attention_shape *shape) { return mote_size_min(BLOCK_ROWS, shape->queries); }
+static size_t block_rows(const mote_attention_shape *shape)
+{
+    return mote_size_min(MOTE_ATTENTION_BLOCK, shape->queries);
+}
 
 static size_t pieces_of(size_t count) { return mote_size_divide_up(count, MOTE_GEMM_WIDTH); }
 
-/* A thread's areas and what it works on. */
-typedef struct backward {
-    const mote_attention_job *j;
-    mote_gemm_scratch *scratch;
-    bool queries_wanted, keys_wanted; /* dQ; dK and dV */
-    bool measuring;                   /* only the deltas */
-    size_t batch, head, key_head, query, rows, key, keys;
-    mote_attention_columns k, v, k_down; /* of the tile of keys */
-    mote_attention_rows q, dy;           /* of the block of queries */
-    mote_attention_columns q_down, dy_down;
-    mote_attention_rows ds, turned; /* of a tile of rows; P^T, then dS^T */
-    mote_attention_row *row;        /* of each query */
-    mote_attention_range *seen;
-    float *scores, *dp;   /* of a tile of rows */
-    float *p, *change;    /* P and dS: [row][stride] */
-    float *turned_values; /* of formats without blocks: [key][turned_stride] */
-    float *ones;          /* of a row of a tile of keys */
-    float *dk, *dv;       /* sums: [tile of keys][piece of the width][key][32] */
-    size_t stride, turned_stride;
-    bool dirty; /* there is something in the sums */
-} backward;
-
-static size_t place(const mote_attention_shape *shape, uint8_t *memory, backward *w)
+static size_t place(const mote_attention_shape *shape, bool added, uint8_t *memory, mote_attention_work *w)
 {
-    size_t rows = block_rows(shape), keys = tile_keys(shape), width = shape->width;
+    size_t rows = block_rows(shape), keys = mote_attention_backward_keys(shape, added), width = shape->width;
     size_t padded = mote_size_divide_up(rows, MOTE_MX_BLOCK) * MOTE_MX_BLOCK;
     size_t sums = mote_attention_tiles(keys) * pieces_of(width);
     mote_attention_memory m = {memory, 0};
@@ -89,37 +69,41 @@ static size_t place(const mote_attention_shape *shape, uint8_t *memory, backward
     w->ones = mote_attention_take(&m, w->stride, sizeof(float));
     w->dk = mote_attention_take(&m, sums, MOTE_ATTENTION_PIECE * sizeof(float));
     w->dv = mote_attention_take(&m, sums, MOTE_ATTENTION_PIECE * sizeof(float));
+    if (added) {
+        w->gated = mote_attention_take(&m, rows * width, sizeof(float));
+        w->maxima = mote_attention_take(&m, rows, sizeof(float));
+    }
     return m.used;
 }
 
-size_t mote_attention_backward_bytes(const mote_attention_shape *shape)
+size_t mote_attention_backward_bytes(const mote_attention_shape *shape, bool added)
 {
-    backward w;
-    return place(shape, NULL, &w);
+    mote_attention_work w;
+    return place(shape, added, NULL, &w);
 }
 
 /* ---- operands ---- */
 
-static mote_attention_view keys_view(const backward *w, const mote_attention_array *array)
+static mote_attention_view keys_view(const mote_attention_work *w, const mote_attention_array *array)
 {
     const mote_attention_shape *s = w->j->shape;
     return mote_attention_view_of(w->j, array, s->keys, s->key_heads, w->batch, w->key_head, w->key);
 }
 
-static mote_attention_view queries_view(const backward *w, const mote_attention_array *array)
+static mote_attention_view queries_view(const mote_attention_work *w, const mote_attention_array *array)
 {
     const mote_attention_shape *s = w->j->shape;
     return mote_attention_view_of(w->j, array, s->queries, s->heads, w->batch, w->head, w->query);
 }
 
 /* Of the block of queries. */
-static float *deltas_of(const backward *w)
+static float *deltas_of(const mote_attention_work *w)
 {
     const mote_attention_shape *s = w->j->shape;
     return w->j->deltas + (w->batch * s->heads + w->head) * s->queries + w->query;
 }
 
-static void fill_keys(backward *w)
+static void fill_keys(mote_attention_work *w)
 {
     const mote_attention_job *j = w->j;
     size_t width = j->shape->width;
@@ -131,33 +115,71 @@ static void fill_keys(backward *w)
     }
 }
 
-static void fill_queries(backward *w)
+/* What dY is before the gate, and the gate's gradient, once for each query. */
+static mote_attention_view before_gate(const mote_attention_work *w, mote_attention_view dy, mote_attention_view y)
+{
+    const mote_attention_job *j = w->j;
+    size_t width = j->shape->width;
+    mote_attention_view gate = queries_view(w, &j->added->gate);
+    const mote_attention_array *d = &j->added->dgate;
+    float *dgate =
+        d->values + (ptrdiff_t)w->batch * d->batch + (ptrdiff_t)w->query * d->position + (ptrdiff_t)w->head * d->head;
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)w->rows; r++) {
+        const float *here = gate.values + r * gate.stride, *from = dy.values + r * dy.stride;
+        j->kernels->attention_gate(width, here, from, w->gated + (size_t)r * width);
+        if (d->values && w->queries_wanted && w->key == 0) {
+            j->kernels->attention_gate_gradient(width, here, y.values + r * y.stride, from, dgate + r * d->position);
+        }
+    }
+    dy.values = w->gated;
+    dy.stride = (ptrdiff_t)width;
+    return dy;
+}
+
+/* The delta, and the logarithm of the sum that makes probabilities of powers: less maxima where there are biases. */
+static void fill_row(mote_attention_work *w, size_t r, const float *dy, const float *y)
+{
+    const mote_attention_job *j = w->j;
+    const mote_attention_shape *s = j->shape;
+    const double log2_e = 1.4426950408889634;
+    size_t row = (w->batch * s->heads + w->head) * s->queries + w->query + r;
+    if (j->added) {
+        const float *statistics = j->added->statistics + 2 * row;
+        w->maxima[r] = statistics[0];
+        w->row[r].shift = (float)(mote_attention_log(0, statistics[1]) * log2_e);
+    } else {
+        w->row[r].shift = (float)((double)j->logsumexp[row] * log2_e);
+    }
+    if (w->measuring) {
+        w->row[r].delta = 0;
+    } else if (j->deltas) {
+        w->row[r].delta = j->deltas[row];
+    } else {
+        w->row[r].delta = j->kernels->attention_dot(s->width, dy, y);
+    }
+}
+
+static void fill_queries(mote_attention_work *w)
 {
     const mote_attention_job *j = w->j;
     const mote_attention_shape *s = j->shape;
     mote_attention_view q = queries_view(w, &j->q), dy = queries_view(w, &j->dy), y = queries_view(w, &j->y);
-    const float *logsumexp = j->logsumexp + (w->batch * s->heads + w->head) * s->queries + w->query;
+    for (size_t r = 0; r < w->rows; r++) {
+        fill_row(w, r, dy.values + (ptrdiff_t)r * dy.stride, y.values + (ptrdiff_t)r * y.stride);
+    }
+    if (j->added && j->added->gate.values) {
+        dy = before_gate(w, dy, y);
+    }
     mote_attention_fill_rows(j, MOTE_FORWARD_Q, &q, w->rows, s->width, false, w->scratch, &w->q);
     mote_attention_fill_rows(j, MOTE_BACKWARD_DY, &dy, w->rows, s->width, false, w->scratch, &w->dy);
     if (w->keys_wanted) {
         mote_attention_fill_columns(j, MOTE_UPDATE_Q, &q, w->rows, s->width, true, w->scratch, &w->q_down);
         mote_attention_fill_columns(j, MOTE_UPDATE_DY, &dy, w->rows, s->width, true, w->scratch, &w->dy_down);
     }
-    for (size_t r = 0; r < w->rows; r++) {
-        w->row[r].shift = (float)((double)logsumexp[r] * 1.4426950408889634 /* log2 e */);
-        if (w->measuring) {
-            w->row[r].delta = 0;
-        } else if (j->deltas) {
-            w->row[r].delta = deltas_of(w)[r];
-        } else {
-            w->row[r].delta = j->kernels->attention_dot(s->width, dy.values + (ptrdiff_t)r * dy.stride,
-                                                        y.values + (ptrdiff_t)r * y.stride);
-        }
-    }
 }
 
 /* Rows that the pair's queries see, and whether there are any. Rows whose sum was 0 see nothing. */
-static bool see(backward *w)
+static bool see(mote_attention_work *w)
 {
     mote_attention_range all = mote_attention_see(w->j->shape, w->batch, w->query, w->rows, w->key, w->keys, w->seen);
     for (size_t r = 0; r < w->rows && all.first < all.last; r++) {
@@ -171,7 +193,7 @@ static bool see(backward *w)
 /* ---- a tile of rows ---- */
 
 /* dQ += dS K over blocks first .. first + count - 1 of the tile of keys. */
-static void tile_gradient(backward *w, size_t row, size_t rows, size_t first, size_t count)
+static void tile_gradient(mote_attention_work *w, size_t row, size_t rows, size_t first, size_t count)
 {
     const mote_attention_job *j = w->j;
     const mote_attention_shape *s = j->shape;
@@ -197,7 +219,7 @@ static void tile_gradient(backward *w, size_t row, size_t rows, size_t first, si
 }
 
 /* The union of the ranges of some rows. */
-static mote_attention_range seen_by(const backward *w, size_t row, size_t rows)
+static mote_attention_range seen_by(const mote_attention_work *w, size_t row, size_t rows)
 {
     mote_attention_range all = {(int)w->keys, 0};
     for (size_t r = row; r < row + rows; r++) {
@@ -216,8 +238,37 @@ static void clear(float *values, size_t stride, size_t rows, size_t begin, size_
     }
 }
 
+/* True if gradients of biases take dS before its scale. */
+static bool gathers(const mote_attention_work *w)
+{
+    const mote_attention_added *a = w->j->added;
+    return a && (w->biases_wanted || (w->keys_wanted && a->columns) || (w->queries_wanted && a->rows));
+}
+
+/* Adds ds, of rows from row on, to what biases ask for; then it gets its scale. */
+static void gather_biases(const mote_attention_work *w, const mote_attention_part *part, float *ds)
+{
+    const mote_attention_job *j = w->j;
+    const mote_attention_added *a = j->added;
+    if (w->biases_wanted) {
+        mote_attention_gather(j, part, ds, w->stride);
+    }
+    if (w->keys_wanted && a->columns) {
+        float *sums = a->columns + w->line * j->shape->keys + part->key;
+        j->kernels->attention_gather_bias((int)part->rows, part->keys, ds, w->stride, sums, 0, 1);
+    }
+    if (w->queries_wanted && a->rows) {
+        float *sums = a->rows + w->line * j->shape->queries + part->query;
+        j->kernels->attention_gather_bias((int)part->rows, part->keys, ds, w->stride, sums, 1, 0);
+    }
+    for (size_t r = 0; r < part->rows && (w->keys_wanted || w->queries_wanted); r++) {
+        float *row = ds + r * w->stride;
+        j->kernels->map_binary(MOTE_BINARY_MULTIPLY, part->keys, row, 1, &j->scale, 0, row);
+    }
+}
+
 /* P and dS of a tile of rows, zeros where they see nothing, and dQ. */
-static void tile_of_rows(backward *w, size_t row, size_t rows)
+static void tile_of_rows(mote_attention_work *w, size_t row, size_t rows)
 {
     const mote_attention_job *j = w->j;
     mote_attention_range all = seen_by(w, row, rows), relative[MOTE_GEMM_ROWS];
@@ -249,8 +300,17 @@ static void tile_of_rows(backward *w, size_t row, size_t rows)
     }
     p += first * MOTE_GEMM_WIDTH;
     change += first * MOTE_GEMM_WIDTH;
-    j->kernels->attention_gradient((int)rows, end - first, relative, j->binary_scale, w->measuring ? 1 : j->scale,
-                                   w->row + row, w->scores, w->dp, p, change, w->stride);
+    size_t key = first * MOTE_GEMM_WIDTH, keys = mote_size_min(end * MOTE_GEMM_WIDTH, w->keys) - key;
+    mote_attention_part part = {w->batch, w->head, w->query + row, rows, w->key + key, keys};
+    if (j->added) {
+        mote_attention_add(j, &part, w->maxima + row, w->scores);
+    }
+    j->kernels->attention_gradient((int)rows, end - first, relative, j->added ? 1 : j->binary_scale,
+                                   w->measuring || gathers(w) ? 1 : j->scale, w->row + row, w->scores, w->dp, p, change,
+                                   w->stride);
+    if (gathers(w)) {
+        gather_biases(w, &part, change);
+    }
     for (size_t r = 0; w->measuring && r < rows; r++) {
         deltas_of(w)[row + r] +=
             j->kernels->attention_dot((end - first) * MOTE_GEMM_WIDTH, change + r * w->stride, w->ones);
@@ -263,7 +323,7 @@ static void tile_of_rows(backward *w, size_t row, size_t rows)
 /* ---- gradients of the keys ---- */
 
 /* P or dS by key: rows of keys along the queries. */
-static void turn(backward *w, int operand, const float *values)
+static void turn(mote_attention_work *w, int operand, const float *values)
 {
     const mote_attention_job *j = w->j;
     const mote_attention_shape *s = j->shape;
@@ -285,7 +345,7 @@ static void turn(backward *w, int operand, const float *values)
 }
 
 /* Queries of the block that see each key, where a product must leave out the others. */
-static void seen_from(const backward *w, size_t key, size_t keys, mote_attention_range *queries)
+static void seen_from(const mote_attention_work *w, size_t key, size_t keys, mote_attention_range *queries)
 {
     for (size_t i = 0; i < keys; i++) {
         mote_attention_range range = {(int)w->rows, 0};
@@ -300,10 +360,10 @@ static void seen_from(const backward *w, size_t key, size_t keys, mote_attention
 }
 
 /* sums += turned * columns for each tile of keys, over the blocks of queries that see any of it. */
-static void gather(backward *w, const mote_attention_columns *columns, float *sums)
+static void gather(mote_attention_work *w, const mote_attention_columns *columns, float *sums)
 {
     const mote_attention_job *j = w->j;
-    mote_attention_range blocks[BLOCK_ROWS / MOTE_MX_BLOCK], queries[MOTE_GEMM_ROWS];
+    mote_attention_range blocks[MOTE_ATTENTION_BLOCK / MOTE_MX_BLOCK], queries[MOTE_GEMM_ROWS];
     size_t count = mote_size_divide_up(w->rows, MOTE_MX_BLOCK), pieces = pieces_of(j->shape->width);
     for (size_t b = 0; b < count; b++) {
         size_t row = b * MOTE_MX_BLOCK;
@@ -334,7 +394,7 @@ static void gather(backward *w, const mote_attention_columns *columns, float *su
 }
 
 /* Adds sums to an array's tile of keys. */
-static void flush(const backward *w, const mote_attention_array *array, float *sums)
+static void flush(const mote_attention_work *w, const mote_attention_array *array, float *sums)
 {
     const mote_attention_shape *s = w->j->shape;
     size_t pieces = pieces_of(s->width), tiles = mote_attention_tiles(w->keys);
@@ -354,7 +414,7 @@ static void flush(const backward *w, const mote_attention_array *array, float *s
 /* ---- pairs ---- */
 
 /* The pair of the tile of keys and the block of queries; both are filled. */
-static void pair(backward *w)
+static void pair(mote_attention_work *w)
 {
     size_t padded = mote_size_divide_up(w->rows, MOTE_MX_BLOCK) * MOTE_MX_BLOCK, tiles = mote_attention_tiles(w->rows);
     size_t whole = pieces_of(w->keys) * MOTE_GEMM_WIDTH;
@@ -379,8 +439,8 @@ static void pair(backward *w)
     gather(w, &w->q_down, w->dk);
 }
 
-static void clear_array(const mote_attention_array *array, size_t batch, size_t head, size_t position, size_t count,
-                        size_t width)
+void mote_attention_clear(const mote_attention_array *array, size_t batch, size_t head, size_t position, size_t count,
+                          size_t width)
 {
     float *start = array->values + (ptrdiff_t)batch * array->batch + (ptrdiff_t)head * array->head;
     for (size_t i = position; i < position + count; i++) {
@@ -388,13 +448,22 @@ static void clear_array(const mote_attention_array *array, size_t batch, size_t 
     }
 }
 
+void mote_attention_clear_queries(const mote_attention_work *w, size_t head, size_t query, size_t count)
+{
+    const mote_attention_job *j = w->j;
+    mote_attention_clear(&j->dq, w->batch, head, query, count, j->shape->width);
+    if (j->added && j->added->rows) {
+        memset(j->added->rows + w->line * j->shape->queries + query, 0, count * sizeof(float));
+    }
+}
+
 /* One head's blocks of queries against the tile of keys. */
-static void head_of_tile(backward *w)
+static void head_of_tile(mote_attention_work *w)
 {
     const mote_attention_shape *s = w->j->shape;
     size_t block = 0;
-    for (w->query = 0; w->query < s->queries; w->query += BLOCK_ROWS, block++) {
-        w->rows = mote_size_min(BLOCK_ROWS, s->queries - w->query);
+    for (w->query = 0; w->query < s->queries; w->query += MOTE_ATTENTION_BLOCK, block++) {
+        w->rows = mote_size_min(MOTE_ATTENTION_BLOCK, s->queries - w->query);
         mote_attention_range all = mote_attention_see(s, w->batch, w->query, w->rows, w->key, w->keys, w->seen);
         if (all.first < all.last) {
             fill_queries(w);
@@ -410,14 +479,17 @@ static void head_of_tile(backward *w)
     }
 }
 
-static void tile_of_keys(backward *w, size_t key)
+void mote_attention_tile_of_keys(mote_attention_work *w, size_t key)
 {
     const mote_attention_shape *s = w->j->shape;
     size_t group = s->heads / s->key_heads;
     w->key = key;
-    w->keys = mote_size_min(tile_keys(s), s->keys - key);
-    clear_array(&w->j->dk, w->batch, w->key_head, key, w->keys, s->width);
-    clear_array(&w->j->dv, w->batch, w->key_head, key, w->keys, s->width);
+    w->keys = mote_size_min(mote_attention_backward_keys(s, w->j->added), s->keys - key);
+    mote_attention_clear(&w->j->dk, w->batch, w->key_head, key, w->keys, s->width);
+    mote_attention_clear(&w->j->dv, w->batch, w->key_head, key, w->keys, s->width);
+    if (w->j->added && w->j->added->columns) {
+        memset(w->j->added->columns + w->line * s->keys + key, 0, w->keys * sizeof(float));
+    }
     fill_keys(w);
     for (size_t h = 0; h < group; h++) {
         w->head = w->key_head * group + h;
@@ -425,105 +497,33 @@ static void tile_of_keys(backward *w, size_t key)
     }
 }
 
-static backward begin(const mote_attention_job *j, size_t unit, bool queries, bool keys, uint8_t *memory,
-                      mote_gemm_scratch *scratch)
+mote_attention_work mote_attention_begin(const mote_attention_job *j, size_t unit, bool queries, bool keys,
+                                         uint8_t *memory, mote_gemm_scratch *scratch)
 {
     const mote_attention_shape *s = j->shape;
-    backward w = {.j = j, .scratch = scratch, .queries_wanted = queries, .keys_wanted = keys};
-    place(s, memory, &w);
+    mote_attention_work w = {.j = j, .scratch = scratch, .queries_wanted = queries, .keys_wanted = keys};
+    place(s, j->added, memory, &w);
     w.batch = unit / s->key_heads;
     w.key_head = unit % s->key_heads;
     return w;
 }
 
-/* A key head: everything. */
-static void head_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
-{
-    const mote_attention_shape *s = j->shape;
-    size_t group = s->heads / s->key_heads;
-    backward w = begin(j, index, true, true, memory, scratch);
-    for (size_t h = 0; h < group; h++) {
-        clear_array(&j->dq, w.batch, w.key_head * group + h, 0, s->queries, s->width);
-    }
-    for (size_t key = 0; key < s->keys; key += tile_keys(s)) {
-        tile_of_keys(&w, key);
-    }
-}
-
-/* Numbers 0 .. count - 1 from the first and the last in turn: any stretch has its share of long ones. */
-static size_t in_turn(size_t i, size_t count) { return i % 2 ? count - 1 - i / 2 : i / 2; }
-
-/* A tile of keys: dK and dV. */
-static void keys_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
-{
-    const mote_attention_shape *s = j->shape;
-    size_t tiles = mote_size_divide_up(s->keys, tile_keys(s));
-    backward w = begin(j, index / tiles, false, true, memory, scratch);
-    tile_of_keys(&w, in_turn(index % tiles, tiles) * tile_keys(s));
-}
-
-/* A block of queries against all tiles of keys. */
-static void block_of_queries(backward *w, size_t index)
+void mote_attention_block_of_queries(mote_attention_work *w, size_t head, size_t query, size_t key, size_t end)
 {
     const mote_attention_shape *s = w->j->shape;
-    size_t blocks = mote_size_divide_up(s->queries, BLOCK_ROWS);
-    w->head = index / blocks % s->heads;
-    w->query = BLOCK_ROWS * in_turn(index % blocks, blocks);
-    w->rows = mote_size_min(BLOCK_ROWS, s->queries - w->query);
+    w->head = head;
+    w->query = query;
+    w->rows = mote_size_min(MOTE_ATTENTION_BLOCK, s->queries - query);
+    w->key = key;
     if (w->queries_wanted) {
-        clear_array(&w->j->dq, w->batch, w->head, w->query, w->rows, s->width);
+        mote_attention_clear_queries(w, head, query, w->rows);
     }
     fill_queries(w);
-    for (w->key = 0; w->key < s->keys; w->key += tile_keys(s)) {
-        w->keys = mote_size_min(tile_keys(s), s->keys - w->key);
+    for (; w->key < end; w->key += mote_attention_backward_keys(s, w->j->added)) {
+        w->keys = mote_size_min(mote_attention_backward_keys(s, w->j->added), s->keys - w->key);
         if (see(w)) {
             fill_keys(w);
             pair(w);
         }
     }
-}
-
-/* The key head of a block of queries. */
-static size_t unit_of(const mote_attention_shape *s, size_t index)
-{
-    return index / mote_size_divide_up(s->queries, BLOCK_ROWS) / (s->heads / s->key_heads);
-}
-
-/* A block of queries: dQ. */
-static void queries_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
-{
-    backward w = begin(j, unit_of(j->shape, index), true, false, memory, scratch);
-    block_of_queries(&w, index);
-}
-
-/* A block of queries: its deltas. */
-static void deltas_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
-{
-    backward w = begin(j, unit_of(j->shape, index), false, false, memory, scratch);
-    w.measuring = true;
-    for (size_t i = 0; i < w.stride; i++) {
-        w.ones[i] = 1;
-    }
-    block_of_queries(&w, index);
-}
-
-void mote_attention_backward_run(const mote_attention_job *j)
-{
-    const mote_attention_shape *s = j->shape;
-    enum { TOGETHER = 5, APART = 7 }; /* products */
-    size_t units = s->batch * s->key_heads, threads = (size_t)j->context->threads;
-    if (units == 0) {
-        return;
-    }
-    size_t blocks = s->batch * s->heads * mote_size_divide_up(s->queries, BLOCK_ROWS);
-    if (j->deltas && s->keys) {
-        mote_attention_run(j, blocks, deltas_task);
-    }
-    double rounds = (double)mote_size_divide_up(units, threads);
-    if (s->queries == 0 || s->keys == 0 || rounds * (double)threads * TOGETHER <= (double)units * APART) {
-        mote_attention_run(j, units, head_task);
-        return;
-    }
-    mote_attention_run(j, units * mote_size_divide_up(s->keys, tile_keys(s)), keys_task);
-    mote_attention_run(j, blocks, queries_task);
 }

@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "kernels/attention/bias.h"
 #include "kernels/attention/side.h"
 
 enum {
@@ -167,8 +168,14 @@ static void tile_task(forward *f, size_t t)
         tile.panel = 2 * (v.first + b);
         mote_attention_multiply(j, &f->q, &f->k, &tile, false, f->scores + b * MOTE_ATTENTION_PIECE);
     }
-    j->kernels->attention_softmax(v.rows, v.count, v.relative, j->binary_scale, f->scores, f->maxima + v.row,
-                                  f->sums + v.row, factors, f->probabilities, v.count * MOTE_GEMM_WIDTH);
+    if (j->added) {
+        size_t key = v.first * MOTE_MX_BLOCK, keys = mote_size_min(v.count * MOTE_MX_BLOCK, f->keys - key);
+        mote_attention_part part = {f->batch, f->head, f->query + v.row, (size_t)v.rows, f->key + key, keys};
+        mote_attention_add(j, &part, NULL, f->scores);
+    }
+    j->kernels->attention_softmax(v.rows, v.count, v.relative, j->added ? 1 : j->binary_scale, f->scores,
+                                  f->maxima + v.row, f->sums + v.row, factors, f->probabilities,
+                                  v.count * MOTE_GEMM_WIDTH);
     take_probabilities(f, &v);
     tile = (mote_attention_tile){.rows = v.rows, .b = v.first, .count = v.count};
     for (size_t piece = 0; piece < pieces_of(j->shape->width); piece++) {
@@ -182,14 +189,14 @@ static void tile_task(forward *f, size_t t)
     f->started[t] = true;
 }
 
-/* Natural logarithm of a sum of powers of two, the same bits on every machine: log of sum = 2^e f, 1/sqrt(2) <= f <
+/* The logarithm of sum = 2^e f, 1/sqrt(2) <= f <
  * sqrt(2), as 2 atanh of s = (f - 1) / (f + 1), |s| < 0.172, in FP64; seven terms leave 2^-39. */
-static float log_of(float maximum, float sum)
+double mote_attention_log(float maximum, float sum)
 {
     int e;
     double f = frexp((double)sum, &e);
     if (!(sum > 0) || !isfinite(sum)) {
-        return sum == 0 ? -(float)INFINITY : mote_bits_float(MOTE_FP32_NAN);
+        return sum == 0 ? -(double)INFINITY : (double)mote_bits_float(MOTE_FP32_NAN);
     }
     if (f < 0.70710678118654752) {
         f *= 2;
@@ -199,7 +206,7 @@ static float log_of(float maximum, float sum)
     for (int k = 11; k > 0; k -= 2) {
         series = series * z + 1.0 / k;
     }
-    return (float)(((double)maximum + e) * 0.69314718055994531 + 2 * s * series);
+    return ((double)maximum + e) * 0.69314718055994531 + 2 * s * series;
 }
 
 static void end_tile(const forward *f, size_t t)
@@ -223,6 +230,29 @@ static void end_tile(const forward *f, size_t t)
     }
 }
 
+/* The gate, and zeros in rows that have no key, whatever their values are; statistics. */
+static void end_added(const forward *f)
+{
+    const mote_attention_shape *s = f->j->shape;
+    const mote_attention_added *a = f->j->added;
+    const mote_attention_array *y = &f->j->y, *gate = &a->gate;
+    float *statistics =
+        a->statistics ? a->statistics + 2 * ((f->batch * s->heads + f->head) * s->queries + f->query) : NULL;
+    for (size_t r = 0; r < f->rows; r++) {
+        ptrdiff_t at =
+            (ptrdiff_t)f->batch * y->batch + (ptrdiff_t)(f->query + r) * y->position + (ptrdiff_t)f->head * y->head;
+        if (f->sums[r] == 0) {
+            memset(y->values + at, 0, s->width * sizeof(float));
+        } else if (gate->values) { /* laid out as y */
+            f->j->kernels->attention_gate(s->width, gate->values + at, y->values + at, y->values + at);
+        }
+        if (statistics) {
+            statistics[2 * r] = f->maxima[r];
+            statistics[2 * r + 1] = f->sums[r];
+        }
+    }
+}
+
 static void end_block(const forward *f)
 {
     const mote_attention_shape *s = f->j->shape;
@@ -231,7 +261,11 @@ static void end_block(const forward *f)
         end_tile(f, t);
     }
     for (size_t r = 0; r < f->rows && logsumexp; r++) {
-        logsumexp[(f->batch * s->heads + f->head) * s->queries + f->query + r] = log_of(f->maxima[r], f->sums[r]);
+        size_t row = (f->batch * s->heads + f->head) * s->queries + f->query + r;
+        logsumexp[row] = (float)mote_attention_log(f->maxima[r], f->sums[r]);
+    }
+    if (f->j->added) {
+        end_added(f);
     }
 }
 
@@ -240,6 +274,7 @@ static void block_task(const mote_attention_job *j, size_t index, uint8_t *memor
 {
     const mote_attention_shape *s = j->shape;
     size_t blocks = mote_size_divide_up(s->queries, BLOCK_ROWS), unit = index / blocks, order = index % blocks;
+    unit = j->added ? mote_attention_plan_unit(&j->added->plan, unit) : unit;
     forward f = {.j = j, .scratch = scratch, .batch = unit / s->heads, .head = unit % s->heads};
     place(s, memory, &f);
     f.query = BLOCK_ROWS * (order % 2 ? blocks - 1 - order / 2 : order / 2);

@@ -59,4 +59,31 @@ typedef void mote_attention_finish_fn(int rows, size_t columns, const float *val
 typedef void mote_attention_turn_fn(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
                                     size_t to_stride);
 
+/* ---- additive biases and gates ---- */
+
+/* One bias where a tile begins: the value of row r and key c is values[r * row + c * step]. */
+typedef struct mote_attention_bias {
+    const float *values;
+    ptrdiff_t row, step;
+} mote_attention_bias;
+
+/* scores = scores * scale + biases in order, rounded after each, for keys keys of rows in pieces. With finish the sum t
+ * becomes t * log2 e - shifts[r] (shifts NULL: 0): what the softmax and the gradient take, with scale 1. A finite t
+ * stays finite: beyond FP32 it is taken as its largest number. */
+typedef void mote_attention_add_biases_fn(int rows, size_t keys, float scale, int count,
+                                          const mote_attention_bias *biases, bool finish, const float *shifts,
+                                          float *scores);
+
+/* to[r * row + c * step] += ds[r * stride + c], rows in order; step 0: the sum of a row's keys, sixteen chains and
+ * then lanes i to i + 8, + 4, + 2, + 1, is added to to[r * row]. */
+typedef void mote_attention_gather_bias_fn(int rows, size_t keys, const float *ds, size_t stride, float *to,
+                                           ptrdiff_t row, ptrdiff_t step);
+
+/* y[i] = x[i] * sigmoid(gate[i]), to 5 ulp. y may be x or gate. */
+typedef void mote_attention_gate_fn(size_t count, const float *gate, const float *x, float *y);
+
+/* dgate[i] = dy[i] * y[i] * (1 - sigmoid(gate[i])), with y after the gate, to 6 ulp. dgate may be any argument. */
+typedef void mote_attention_gate_gradient_fn(size_t count, const float *gate, const float *y, const float *dy,
+                                             float *dgate);
+
 #endif

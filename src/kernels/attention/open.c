@@ -96,8 +96,8 @@ static mote_status open_operands(mote_context *context, const mote_policy *p, in
     return MOTE_OK;
 }
 
-static mote_status open_job(mote_context *context, const mote_policy *policy, const mote_attention_shape *shape,
-                            bool backward, mote_attention_job *j)
+mote_status mote_attention_open(mote_context *context, const mote_policy *policy, const mote_attention_shape *shape,
+                                bool backward, mote_attention_job *j)
 {
     mote_status status = check_shape(context, shape);
     status = status == MOTE_OK ? mote_attention_check_segments(context, shape) : status;
@@ -112,12 +112,14 @@ static mote_status open_job(mote_context *context, const mote_policy *policy, co
     return open_operands(context, policy, backward ? MOTE_ATTENTION_OPERANDS : MOTE_BACKWARD_DY, j);
 }
 
-static mote_status run(mote_context *context, bool backward, mote_attention_job *j)
+/* Runs the passes in bytes of workspace. */
+mote_status mote_attention_start(mote_context *context, bool backward, size_t bytes, mote_attention_job *j)
 {
-    if (!mote_workspace(context, mote_attention_workspace(context, j->shape, backward))) {
+    if (!mote_workspace(context, bytes)) {
         return MOTE_ERROR_MEMORY;
     }
-    j->thread_bytes = backward ? mote_attention_backward_bytes(j->shape) : mote_attention_forward_bytes(j->shape);
+    j->thread_bytes =
+        backward ? mote_attention_backward_bytes(j->shape, j->added) : mote_attention_forward_bytes(j->shape);
     bool narrow = j->operands[MOTE_BACKWARD_DY].format != MOTE_FP32 || j->operands[MOTE_BACKWARD_V].format != MOTE_FP32;
     if (backward && narrow) {
         size_t rows = j->shape->batch * j->shape->heads * j->shape->queries;
@@ -137,13 +139,14 @@ mote_status mote_attention(mote_context *context, const mote_policy *policy, con
                            const mote_attention_array *y, float *logsumexp)
 {
     mote_attention_job j = {.logsumexp = logsumexp};
-    mote_status status = open_job(context, policy, shape, false, &j);
+    mote_status status = mote_attention_open(context, policy, shape, false, &j);
     size_t queries = shape->batch * shape->heads * shape->queries, keys = shape->batch * shape->key_heads * shape->keys;
     status = status == MOTE_OK ? take_array(context, q, queries, "q", &j.q) : status;
     status = status == MOTE_OK ? take_array(context, k, keys, "k", &j.k) : status;
     status = status == MOTE_OK ? take_array(context, v, keys, "v", &j.v) : status;
     status = status == MOTE_OK ? take_array(context, y, queries, "y", &j.y) : status;
-    return status == MOTE_OK ? run(context, false, &j) : status;
+    return status == MOTE_OK ? mote_attention_start(context, false, mote_attention_workspace(context, shape, false), &j)
+                             : status;
 }
 
 mote_status mote_attention_backward(mote_context *context, const mote_policy *policy, const mote_attention_shape *shape,
@@ -154,7 +157,7 @@ mote_status mote_attention_backward(mote_context *context, const mote_policy *po
                                     const mote_attention_array *dv)
 {
     mote_attention_job j = {.logsumexp = (float *)(uintptr_t)logsumexp}; /* only read */
-    mote_status status = open_job(context, policy, shape, true, &j);
+    mote_status status = mote_attention_open(context, policy, shape, true, &j);
     size_t queries = shape->batch * shape->heads * shape->queries, keys = shape->batch * shape->key_heads * shape->keys;
     const struct {
         const mote_attention_array *array;
@@ -170,7 +173,8 @@ mote_status mote_attention_backward(mote_context *context, const mote_policy *po
     if (status == MOTE_OK && !logsumexp && queries) {
         status = mote_fail(context, MOTE_ERROR_ARGUMENT, "logsumexp is NULL");
     }
-    return status == MOTE_OK ? run(context, true, &j) : status;
+    return status == MOTE_OK ? mote_attention_start(context, true, mote_attention_workspace(context, shape, true), &j)
+                             : status;
 }
 
 size_t mote_attention_workspace(const mote_context *context, const mote_attention_shape *shape, int backward)
@@ -179,7 +183,7 @@ size_t mote_attention_workspace(const mote_context *context, const mote_attentio
         return 0;
     }
     size_t rows = shape->batch * shape->heads * shape->queries; /* checked with the arrays, which are larger */
-    return backward ? mote_attention_backward_bytes(shape) * (size_t)context->threads + rows * sizeof(float)
+    return backward ? mote_attention_backward_bytes(shape, false) * (size_t)context->threads + rows * sizeof(float)
                     : mote_attention_forward_bytes(shape) * (size_t)context->threads;
 }
 
