@@ -94,6 +94,15 @@ typedef struct mote_attention_options {
 MOTE_API mote_value mote_graph_attention(mote_graph *graph, mote_value x, mote_value segments,
                                          const mote_attention_options *options);
 
+enum { MOTE_EVOFORMER_BIASES = 4 };
+
+/* Attention of q [leading..., queries, heads, width] to k and v [leading..., keys, heads, width], with up to
+ * MOTE_EVOFORMER_BIASES biases that broadcast to [leading..., heads, queries, keys], times sigmoid(gate) (shaped as q,
+ * or MOTE_NO_VALUE): shaped as q. scale 0: 1 / sqrt(width). See mote/evoformer.h. */
+MOTE_API mote_value mote_graph_evoformer_attention(mote_graph *graph, mote_value q, mote_value k, mote_value v,
+                                                   mote_value gate, int bias_count, const mote_value *biases,
+                                                   double scale);
+
 /* Zero with this probability, otherwise divided by its complement; the numbers drawn depend on the run's seed, the
  * place in the graph and the place in x alone. */
 MOTE_API mote_value mote_graph_dropout(mote_graph *graph, mote_value x, double probability);

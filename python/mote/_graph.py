@@ -143,6 +143,9 @@ class Graph:
         options = ffi.new("mote_attention_options *", [heads, key_heads, causal, window, scale])
         return self._call("attention", x, segments, options)
 
+    def evoformer_attention(self, q, k, v, biases=(), gate=NONE, scale=0.0):
+        return self._call("evoformer_attention", q, k, v, gate, len(biases), ffi.new("mote_value[]", list(biases)), scale)
+
     def dropout(self, x, probability):
         return self._call("dropout", x, probability)
 

@@ -6,8 +6,8 @@
 #include "mote/graph.h"
 
 enum {
-    MOTE_NODE_INPUTS = 8,
-    MOTE_NODE_OUTPUTS = 6,
+    MOTE_NODE_INPUTS = 12,
+    MOTE_NODE_OUTPUTS = 8,
     MOTE_NODE_ATTRIBUTES = 112, /* bytes */
     MOTE_NO_SEGMENT = -1,
     MOTE_LAYER_DEPTH = 16,

@@ -62,6 +62,15 @@ def rotary(x, heads, width, base):
     return y
 
 
+def evoformer_attention(q, k, v, biases=(), gate=None, scale=None):
+    """q [..., queries, heads, width], k and v [..., keys, heads, width]."""
+    scores = np.einsum("...ihd,...jhd->...hij", q, k) * (scale or q.shape[-1] ** -0.5)
+    for b in biases:
+        scores = scores + b
+    y = np.einsum("...hij,...jhd->...ihd", softmax(scores), v)
+    return y if gate is None else y / (1 + np.exp(-gate))
+
+
 def attention(x, heads, key_heads, causal=True, window=0, segments=None, scale=0.0):
     batch, positions, columns = x.shape
     width = columns // (heads + 2 * key_heads)

@@ -137,6 +137,37 @@ def test_rotary():
     check(lambda g, v: g.rotary(v, 3, 8, 100.0), lambda a: d.rotary(a, 3, 8, 100.0), x)
 
 
+@pytest.mark.parametrize("leading, heads, queries, keys, width", [((), 2, 5, 7, 3), ((2, 3), 2, 6, 6, 4)])
+@pytest.mark.parametrize("biases, gated", [((), False), (("mask", "pair"), True), (("pair", "mask", "keys", "full"), False)])
+def test_evoformer_attention(leading, heads, queries, keys, width, biases, gated):
+    """The mask and the pair bias of the Evoformer, one for each key, one for each score; with and without a gate."""
+    shapes = {
+        "mask": (*leading, 1, 1, keys),
+        "pair": (*leading[:-1], 1, heads, queries, keys) if leading else (heads, queries, keys),
+        "keys": (keys,),
+        "full": (*leading, heads, queries, keys),
+    }
+    arrays = [numbers(*leading, n, heads, width, seed=i) for i, n in enumerate((queries, keys, keys))]
+    arrays += [numbers(*shapes[b], seed=10 + i) for i, b in enumerate(biases)]
+    arrays += [numbers(*leading, queries, heads, width, seed=5)] if gated else []
+    count = len(biases)
+
+    def build(g, q, k, v, *rest):
+        return g.evoformer_attention(q, k, v, rest[:count], rest[count] if gated else -1, 0.4)
+
+    def definition(q, k, v, *rest):
+        return d.evoformer_attention(q, k, v, rest[:count], rest[count] if gated else None, 0.4)
+
+    check(build, definition, *arrays, tolerance=4e-6)
+
+
+def test_evoformer_attention_refuses():
+    g = mote.Graph()
+    q, k, b = g.input("q", (3, 5, 2, 4)), g.input("k", (3, 6, 2, 4)), g.input("b", (2, 5, 5))
+    with pytest.raises(mote.MoteValueError, match="bias 0 does not broadcast"):
+        g.evoformer_attention(q, k, k, [b])
+
+
 def test_embedding():
     tokens = RNG(1).integers(0, 7, (3, 9)).astype(np.int32)
     check(lambda g, t, i: g.embedding(t, i), lambda t: t[tokens], numbers(7, 5), integers=(tokens,))
