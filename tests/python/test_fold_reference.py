@@ -65,6 +65,24 @@ def test_files_round_trip(kind, tmp_path):
             names.read(tmp_path / "w.npz", wrong)
 
 
+def test_some_names():
+    """Where a name is made of several rules: literally as OpenFold's model, and its first checkpoints, have it."""
+    shapes = names.canonical_shapes(names.sizes("monomer_ptm"))
+    for name, earlier, shape in (
+        ("evoformer.blocks.47.pair_stack.tri_att_end.mha.linear_g.bias", "evoformer.blocks.47.core.tri_att_end.mha.linear_g.bias", (128,)),
+        ("extra_msa_stack.blocks.3.msa_att_col.global_attention.linear_k.weight",) * 2 + ((8, 64),),
+        ("evoformer.blocks.0.outer_product_mean.linear_out.weight", "evoformer.blocks.0.core.outer_product_mean.linear_out.weight", (128, 1024)),
+        ("structure_module.ipa.linear_kv_points.linear.weight", "structure_module.ipa.linear_kv_points.weight", (432, 384)),
+        ("template_embedder.template_single_embedder.linear_1.weight", "template_angle_embedder.linear_1.weight", (256, 57)),
+        ("template_embedder.template_pair_stack.blocks.1.pair_transition.linear_1.weight", "template_pair_stack.blocks.1.pair_transition.linear_1.weight", (128, 64)),
+    ):
+        assert shapes[name] == shape and names.earlier_name(name) == earlier
+    shapes = names.canonical_shapes(names.sizes("multimer_v3"))
+    assert shapes["evoformer.blocks.0.pair_stack.tri_mul_in.linear_ab_p.weight"] == (256, 128)
+    assert shapes["template_embedder.template_pair_embedder.x_linear.weight"] == (64, 1)
+    assert shapes["structure_module.ipa.linear_v_points.linear.weight"] == (288, 384)
+
+
 def haiku(c, weights, module):
     """The parameters of a module's first block as the .npz has them, by the last parts of their keys."""
     found = {}
@@ -124,6 +142,54 @@ def test_npz_arrays_mean_what_modules_make_of_them():
         np.testing.assert_allclose(found, y, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_point_attention_by_loops(kind):
+    """Alg. 22 line by line, one pair of residues, head and point at a time, from the .npz's own arrays."""
+    c, random, n = names.small(kind), np.random.default_rng(25), 4
+    weights = names.random_weights(c, 26)
+    s, z = random.standard_normal((n, c["c_s"])), random.standard_normal((n, n, c["c_z"]))
+    turn, shift = features.random_rotations(random, n), random.standard_normal((n, 3))
+    h = haiku(c, weights, "fold_iteration/invariant_point_attention")
+    heads, width, pq, pv = c["ipa_heads"], c["ipa_width"], c["query_points"], c["value_points"]
+
+    def layer(part, shape):
+        return (np.tensordot(s, h[f"{part}//weights"], 1) + h.get(f"{part}//bias", 0)).reshape((n,) + shape)
+
+    if c["multimer"]:
+        q, k, v = (layer(f"{p}_scalar_projection", (heads, width)) for p in "qkv")
+        local = [layer(f"{p}_point_projection/point_projection", (heads, 3, -1)) for p in "qkv"]
+        qp, kp, vp = (x.transpose(0, 1, 3, 2) for x in local)
+    else:
+        q, both = layer("q_scalar", (heads, width)), layer("kv_scalar", (heads, 2 * width))
+        k, v = both[..., :width], both[..., width:]
+        qp, both = (layer(f"{p}_point_local", (3, heads, -1)).transpose(0, 2, 3, 1) for p in ("q", "kv"))
+        kp, vp = both[:, :, :pq], both[:, :, pq:]
+    rows = []
+    for i in range(n):
+        scalars, points, pairs = [], [], []
+        for head in range(heads):
+            gamma = np.log1p(np.exp(h["/trainable_point_weights"][head]))
+            scores = np.zeros(n)
+            for j in range(n):
+                far = sum(
+                    ((turn[i] @ qp[i, head, p] + shift[i] - turn[j] @ kp[j, head, p] - shift[j]) ** 2).sum() for p in range(pq)
+                )
+                bias = z[i, j] @ h["attention_2d//weights"][:, head] + h["attention_2d//bias"][head]
+                weight = np.sqrt(2 / (9 * pq))  # w_C, and sqrt(1 / 3) is w_L
+                scores[j] = np.sqrt(1 / 3) * (q[i, head] @ k[j, head] / np.sqrt(width) + bias - gamma * weight / 2 * far)
+            a = np.exp(scores) / np.exp(scores).sum()
+            scalars += list(sum(a[j] * v[j, head] for j in range(n)))
+            for p in range(pv):
+                global_ = sum(a[j] * (turn[j] @ vp[j, head, p] + shift[j]) for j in range(n))
+                points.append(turn[i].T @ (global_ - shift[i]))
+            pairs += list(sum(a[j] * z[i, j] for j in range(n)))
+        points = np.array(points)
+        rows.append(np.concatenate([scalars, points.T.reshape(-1), np.linalg.norm(points, axis=-1), pairs]))
+    y = np.array(rows) @ h["output_projection//weights"] + h["output_projection//bias"]
+    found = structure.point_attention(NUMPY, c, weights, "structure_module.ipa", s, z, (turn, shift), np.ones(n))
+    np.testing.assert_allclose(found, y, rtol=1e-6, atol=1e-6)
+
+
 # ---- Residues ----
 
 
@@ -179,7 +245,16 @@ def test_a_perfect_structure_has_no_loss():
     for batch, renamed in ((truth, symmetric * 0), (other, symmetric)):
         np.testing.assert_allclose(losses.side_chain_fape(NUMPY, c, out, batch, renamed), 1e-3, rtol=1e-3)
         assert losses.side_chain_fape(NUMPY, c, out, batch, 1 - renamed) > 0.01
-    batch = {**truth, "asym_id": aatype * 0}
+    exchanged = np.zeros_like(atoms)
+    exchanged[np.arange(8)[:, None], residues.TABLES["atom14_to_37"][aatype]] += truth["other_atoms14"]
+    exchanged[:, 0] = atoms[:, 0]  # where places without an atom went
+    renamed = features.ground_truth(aatype, exchanged, mask)
+    there = truth["group_mask"][..., None, None]
+    np.testing.assert_allclose(renamed["group_rotations"] * there, truth["other_group_rotations"] * there, atol=1e-2)
+    batch = {**truth, "asym_id": aatype * 0, "aatype": aatype, "seq_mask": np.ones(8)}
+    turned = features.torsions(aatype, atoms, mask)[1][None]
+    chi, norm = losses.torsion_losses(NUMPY, {**out, "angles": turned, "raw_angles": 0 * turned + [3, 4]}, batch)
+    assert abs(chi) < 1e-12 and abs(norm - 4) < 1e-6
     np.testing.assert_allclose(losses.backbone_fape(NUMPY, c, out, batch), 1e-3, rtol=1e-3)
     np.testing.assert_allclose(losses.true_lddt(NUMPY, out["atoms"][:, 1], atoms[:, 1], mask[:, 1]), 1)
 
@@ -239,6 +314,19 @@ def test_padding_changes_nothing(kind):
     np.testing.assert_allclose(two, one, rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rounds_hand_on_what_they_found(kind):
+    c = names.small(kind)
+    weights, batch = names.random_weights(c, 21), features.random_batch(c, 22)
+    first = model.fold(NUMPY, c, weights, batch)
+    previous = {"m": first["m"][0], "z": first["z"], "atoms": first["atoms37"]}
+    second, rounds = model.fold(NUMPY, c, weights, batch, previous), model.rounds(NUMPY, c, weights, batch, 2)
+    assert (second["atoms"] == rounds["atoms"]).all()
+    for key in previous:
+        changed = model.fold(NUMPY, c, weights, batch, {**previous, key: model.empty(c, RESIDUES)[key]})
+        assert abs(changed["atoms"] - second["atoms"]).max() > 1e-6, key
+
+
 def test_shapes():
     c = names.small("monomer_ptm", msa_classes=23)
     batch = features.random_batch(c, 14, residues=6, sequences=3, extra=2, templates=1)
@@ -271,14 +359,6 @@ def test_predicted_tm_of_certain_scores():
 # ---- Gradients ----
 
 
-def gradient_backend():
-    """torch if it is here, since jax needs its time to compile."""
-    try:
-        return backend("torch")
-    except ImportError:
-        return backend("jax")
-
-
 def replaying(kept, recording):
     """numpy with a stop() that keeps what it lets through, or gives back what it kept: a finite difference then sees what a gradient sees."""
     left = iter(kept)
@@ -292,29 +372,31 @@ def replaying(kept, recording):
     return SimpleNamespace(**{**vars(NUMPY), "stop": stop})
 
 
-def unused(name, kind, c):
-    """What one round from nothing cannot reach: norms of zeros, bins of no distance, and in the multimer the last extra block's MSA."""
+def unused(name, c):
+    """What one round from nothing cannot reach: norms of zeros, bins of no distance, in the multimer the last extra block's MSA, and what adds the same to all scores of a softmax."""
     last = f"extra_msa_stack.blocks.{c['extra_blocks'] - 1}.msa_"
-    return (name.startswith("recycling_embedder") and name.endswith("weight")) or (kind == "multimer_v3" and name.startswith(last))
+    return (
+        (name.startswith("recycling_embedder") and name.endswith("weight"))
+        or (c["multimer"] and name.startswith(last))
+        or name.endswith(("msa_att_row.layer_norm_z.bias", "ipa.linear_b.bias"))
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_agree_with_finite_differences(kind):
-    b = gradient_backend()
-    c = names.small(kind, evoformer_blocks=1)
-    weights, batch = names.random_weights(c, 16), features.random_batch(c, 17, templates=2 if kind == "multimer_v3" else 1)
-    value, terms, gradients = model.loss_and_gradients(b, c, batch)(weights)
+    c = names.small(kind)
+    weights, batch = names.random_weights(c, 16), features.random_batch(c, 17, templates=3)
+    value, terms, gradients = model.loss_and_gradients(NUMPY, c, batch)(weights)
     expected, expected_terms, _ = whole(c, weights, batch)
-    np.testing.assert_allclose(value, expected, rtol=1e-9)
-    for key, term in terms.items():
-        np.testing.assert_allclose(term, expected_terms[key], rtol=1e-9, err_msg=key)
+    np.testing.assert_allclose(value, expected, rtol=1e-12)
+    for key, term in expected_terms.items():
+        np.testing.assert_allclose(terms[key], term, rtol=1e-12, err_msg=key)
     for name, gradient in gradients.items():
         assert np.isfinite(gradient).all(), name
-        alone = kind == "monomer_ptm" and "pointwise_att.mha.linear_" in name and name[-8] in "qk"
-        assert gradient.any() != (unused(name, kind, c) or alone), name
+        assert (abs(gradient).max() > 1e-12) != unused(name, c), name
     kept = []
     model.loss(replaying(kept, True), c, weights, batch)
-    random, step = np.random.default_rng(18), 1e-6
+    random, step = np.random.default_rng(18), 1e-7  # small: some ReLU is always near its kink
     for _ in range(3):
         way = {name: random.standard_normal(w.shape) * np.sqrt((w * w).mean()) for name, w in weights.items()}
         ahead, behind = (
@@ -322,4 +404,36 @@ def test_gradients_agree_with_finite_differences(kind):
             for s in (step, -step)
         )
         slope = sum((gradients[name] * way[name]).sum() for name in weights)
-        np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-5)
+        np.testing.assert_allclose((ahead - behind) / (2 * step), slope, rtol=1e-6)
+
+
+def test_layers_hand_on_gradients_of_translations_only():
+    """With an update that is a constant, near the identity, the last translation has it from each layer, the last rotation from the last alone."""
+    c = names.small("monomer", structure_layers=3)
+    weights, aatype, random = names.random_weights(c, 23), np.arange(RESIDUES), np.random.default_rng(24)
+    update = "structure_module.bb_update.linear"
+    weights[f"{update}.weight"] *= 0
+    weights[f"{update}.bias"] *= 0
+    single, z = random.standard_normal((RESIDUES, c["c_s"])), random.standard_normal((RESIDUES, RESIDUES, c["c_z"]))
+
+    def last(part):
+        def f(p):
+            found = structure.structure_module(NUMPY, c, p, single, z, aatype, np.ones(RESIDUES))["frames"][-1]
+            return part(found).sum(), {}
+
+        return NUMPY.gradient(f)(weights)[2][f"{update}.bias"]
+
+    scale = 3 * RESIDUES * c["position_scale"]
+    np.testing.assert_allclose(last(lambda frames: frames[1][:, 0]), [0, 0, 0, scale, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(last(lambda frames: frames[0][:, 2, 1]), [2 * RESIDUES, 0, 0, 0, 0, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_agree_with_torch(kind):
+    pytest.importorskip("torch")
+    c = names.small(kind)
+    weights, batch = names.random_weights(c, 19), features.random_batch(c, 20)
+    one, two = (model.loss_and_gradients(b, c, batch, 2)(weights) for b in (NUMPY, backend("torch")))
+    np.testing.assert_allclose(one[0], two[0], rtol=1e-12)
+    for name in weights:
+        np.testing.assert_allclose(one[2][name], two[2][name], rtol=1e-9, atol=1e-12 * abs(two[2][name]).max() + 1e-14)

@@ -1,6 +1,7 @@
 """AlphaFold 2 in FP64, written from its supplement (Jumper et al. 2021) and, for the multimer, from Evans et al. 2021: what tests hold mote's model against. Nothing here comes from mote.
 
-The same text runs on numpy (fast to start, no gradients), jax and torch: b = reference_models.backend("numpy").
+The same text runs on numpy (with gradients by reference_tape, and nothing to compile), jax and torch:
+b = reference_models.backend("numpy").
 
   names.sizes("monomer"), names.small("multimer_v3")   the sizes c of a model, full or for tests
   names.random_weights(c, seed)                        a flat dict of parameters by OpenFold's names
@@ -11,7 +12,7 @@ The same text runs on numpy (fast to start, no gradients), jax and torch: b = re
   features.random_batch(c, seed)                       an input with ground truth
   model.fold(b, c, weights, batch)                     one round: representations, structure, scores of the heads
   model.rounds(b, c, weights, batch, count)            with recycling
-  model.loss_and_gradients(b, c, batch)(weights)       the training loss, its terms and all gradients (jax or torch)
+  model.loss_and_gradients(b, c, batch)(weights)       the training loss, its terms and all gradients
   modules.*, structure.*, losses.*                     each module alone, with its algorithm's number
   residues.TABLES                                      all that is known of amino acids, from residues.json
 

@@ -7,6 +7,10 @@ a stack are one array with a first dimension more. OpenFold has PyTorch's [out, 
 
 OpenFold's names are the canonical ones here: `read` gives a flat dict of them from any of the three kinds of file.
 
+How sure this is: keys and shapes are as the published code makes them, and the lengths of the published .npz files follow to
+the byte from them. The first two multimer versions, whose products are not fused, are not here. Of OpenFold's checkpoints the
+names are sure, present and earlier ones, but not whether a file has them under a prefix such as "module." or "model.".
+
 In incoming triangle multiplication (Alg. 12) AlphaFold 2 calls "left" what the paper calls b: hence the crossed names of the
 monomer and the exchanged halves of the multimer, whose fused "projection" and "gate" hold left and right side by side.
 """
