@@ -13,7 +13,11 @@ import numpy as np
 
 
 def backend(name):
-    """An array library: its functions, array(x), and gradient(f): a function from tensors to f's value, extras and gradients, in FP64."""
+    """An array library: its functions, array(x), stop(x), through which no gradient goes, and gradient(f): a function from tensors to f's value, extras and gradients, in FP64."""
+    if name == "numpy":
+        import reference_tape as tape
+
+        return SimpleNamespace(np=tape, concatenate=tape.concatenate, array=np.asarray, stop=tape.plain, gradient=tape.gradient)
     if name == "jax":
         import jax
 
@@ -30,7 +34,14 @@ def backend(name):
 
             return run
 
-        return SimpleNamespace(np=jnp, erf=jax.scipy.special.erf, concatenate=jnp.concatenate, array=jnp.asarray, gradient=gradient)
+        return SimpleNamespace(
+            np=jnp,
+            erf=jax.scipy.special.erf,
+            concatenate=jnp.concatenate,
+            array=jnp.asarray,
+            stop=jax.lax.stop_gradient,
+            gradient=gradient,
+        )
     import torch
 
     def gradient(f):
@@ -39,11 +50,18 @@ def backend(name):
             value, extra = f(leaves)
             value.backward()
             extra = {k: v.detach().numpy() for k, v in extra.items()}
-            return float(value.detach()), extra, {k: v.grad.numpy() for k, v in leaves.items()}
+            return float(value.detach()), extra, {k: (torch.zeros_like(v) if v.grad is None else v.grad).numpy() for k, v in leaves.items()}
 
         return run
 
-    return SimpleNamespace(np=torch, erf=torch.erf, concatenate=torch.cat, array=torch.as_tensor, gradient=gradient)
+    return SimpleNamespace(
+        np=torch,
+        erf=torch.erf,
+        concatenate=torch.cat,
+        array=torch.as_tensor,
+        stop=lambda x: x.detach(),
+        gradient=gradient,
+    )
 
 
 def layer_norm(x, p, name, epsilon):
