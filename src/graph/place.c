@@ -59,6 +59,7 @@ static bool may_replace(const mote_graph *graph, const mote_places *p, int posit
     }
     int root = root_of(p, value);
     if (graph->values[root].kind != MOTE_VALUE_RESULT || p->last[root] != position ||
+        mote_value_count(graph, root) != mote_value_count(graph, node->outputs[0]) ||
         p->bytes[root] != p->bytes[node->outputs[0]] || p->first[root] == position) {
         return false;
     }
@@ -215,6 +216,7 @@ mote_status mote_places_find(mote_graph *graph, bool shared_parameters, mote_pla
     }
     for (int v = 0; v < graph->value_count; v++) {
         p->root[v] = v;
+        p->offset[v] = 0; /* of empty values, which are not packed, for ever */
         p->bytes[v] = mote_value_bytes(graph->context, &graph->values[v].layout);
         if (graph->values[v].kind == MOTE_VALUE_PARAMETER && !shared_parameters) {
             p->offset[v] = p->parameters;
