@@ -41,6 +41,9 @@ static mote_status check_shapes(mote_graph *graph, int index)
         same = a->format == b->format && mote_same_shape(graph, outputs[i], copy.outputs[i]);
     }
     graph->value_count = values;
+    if (graph->status == MOTE_ERROR_MEMORY) {
+        return mote_graph_status(graph);
+    }
     return same ? MOTE_OK
                 : mote_node_fail(graph, &graph->nodes[index], "node %d: its results do not have the shapes of its rule",
                                  index);
