@@ -115,6 +115,50 @@ MOTE_API mote_value mote_graph_linear_cross_entropy(mote_graph *graph, mote_valu
 /* Mean of losses [rows] over the rows whose target is not negative; 0 if there are none. */
 MOTE_API mote_value mote_graph_mean_loss(mote_graph *graph, mote_value losses, mote_value targets);
 
+/* ---- piece by piece ---- */
+
+/* Writes one piece's computation with ordinary calls on graph: what they read of the graph around it is read whole.
+ * pieces: the values that are cut, each with the piece's length along its axis. Called twice, the second time for a
+ * shorter last piece, and must make the same operations then; parameters made by the first call are found again by
+ * their names. Returns the result. Layers may be entered and left; segments, outputs and gradients are refused, other
+ * calls of mote_graph_pieces() are not. */
+typedef mote_value mote_piece_builder(mote_graph *graph, void *argument, const mote_value *pieces);
+
+enum { MOTE_SUM_OF_PIECES = -1 };
+
+typedef struct mote_pieces_options {
+    int count; /* of values that are cut, at least 1 */
+    const mote_value *values;
+    const int *axes; /* along which each is cut; all have the same extent there */
+    size_t length;   /* entries of a piece; the last one may be shorter */
+    int result_axis; /* along which the results are joined: there they have the piece's length. MOTE_SUM_OF_PIECES: they
+                      * are added up instead, in order, and have one shape */
+} mote_pieces_options;
+
+/* A computation cut into pieces, so that nothing inside of it is larger than one: only one piece's intermediates exist
+ * at a time, and the gradients compute each piece again instead of keeping any. An example: x [rows, n] plus a
+ * transition of it whose hidden layer [rows, 4 n] would be the largest value of all.
+ *
+ *   static mote_value transition(mote_graph *graph, void *argument, const mote_value *x)
+ *   {
+ *       const mote_value *weights = argument;
+ *       mote_value hidden = mote_graph_map(graph, "gelu", mote_graph_linear(graph, *x, weights[0], MOTE_NO_VALUE));
+ *       return mote_graph_add(graph, *x, mote_graph_linear(graph, hidden, weights[1], MOTE_NO_VALUE));
+ *   }
+ *   mote_pieces_options options = {1, &x, (int[]){0}, 128, 0};
+ *   y = mote_graph_pieces(graph, &options, transition, weights);
+ *
+ * Joined results take the memory of a value that is cut where nobody reads that later and both have one shape and axis;
+ * so a residual like this one is added in place. Pieces along the first dimension (of more than one entry) are used
+ * where they lie, others are copied. Values are those of the whole computation, bit for bit, where each row is computed
+ * by itself; gradients of what is read whole are sums over the pieces in order. Dropout draws other numbers for each
+ * piece. Policies reach inside.
+ * Errors, which stick: MOTE_ERROR_SHAPE for extents that differ and results that cannot be joined, MOTE_ERROR_ARGUMENT
+ * for a builder that returns no value, leaves a layer open, reads more than 31 values (those that are cut included) or
+ * makes something else for the last piece. */
+MOTE_API mote_value mote_graph_pieces(mote_graph *graph, const mote_pieces_options *options, mote_piece_builder *build,
+                                      void *argument);
+
 #ifdef __cplusplus
 }
 #endif

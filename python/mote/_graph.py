@@ -20,7 +20,7 @@ from typing import Optional, Sequence, Tuple
 import numpy as np
 
 from ._arrays import context
-from ._library import ffi, lib
+from ._library import MoteValueError, ffi, lib
 
 Value = int
 NONE = -1  # an optional operand that is not there
@@ -148,6 +148,30 @@ class Graph:
 
     def dropout(self, x, probability):
         return self._call("dropout", x, probability)
+
+    def pieces(self, build, values, length, axes=0, result_axis=0):
+        """build(*pieces) for pieces of length entries of the values along axes (one for all, or one each): its results
+        joined along result_axis, or, where that is None, added up. build is called again for a shorter last piece and
+        makes its parameters with parameter(), as ever. Nothing inside is larger than a piece; see mote_graph_pieces()."""
+        raised = []
+
+        def called(_graph, _argument, pieces):
+            try:
+                return build(*pieces[0 : len(values)])
+            except BaseException as error:  # must not pass through C
+                raised.append(error)
+                return NONE
+
+        axes = [axes] * len(values) if isinstance(axes, int) else list(axes)
+        if len(axes) != len(values):
+            raise MoteValueError(f"{len(values)} values to cut, {len(axes)} axes", "argument")
+        sum_of_pieces = lib.MOTE_SUM_OF_PIECES
+        cut, along = ffi.new("mote_value[]", list(values)), ffi.new("int[]", axes)
+        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, sum_of_pieces if result_axis is None else result_axis])
+        made = lib.mote_graph_pieces(self._pointer, options, ffi.callback("mote_piece_builder *", called), ffi.NULL)
+        if raised:
+            raise raised[0]
+        return self._checked(made)
 
     def linear_cross_entropy(self, x, weight, targets, bias=NONE):
         return self._call("linear_cross_entropy", x, weight, bias, targets)

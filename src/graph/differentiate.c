@@ -65,15 +65,9 @@ static void differentiate_node(state *s, int index)
     }
 }
 
-static mote_status prepare(state *s, mote_value loss)
+static mote_status prepare(state *s)
 {
     mote_graph *graph = s->graph;
-    if (graph->status != MOTE_OK) {
-        return mote_graph_status(graph);
-    }
-    if (loss < 0 || loss >= graph->value_count || mote_value_count(graph, loss) != 1) {
-        return mote_graph_fail(graph, MOTE_ERROR_SHAPE, "differentiate: the loss must be one number");
-    }
     if (graph->phase != MOTE_PHASE_FORWARD) {
         return mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "differentiate: the graph has gradients already");
     }
@@ -91,35 +85,53 @@ static mote_status prepare(state *s, mote_value loss)
     return MOTE_OK;
 }
 
-mote_status mote_graph_differentiate(mote_graph *graph, mote_value loss)
+/* Gradients of value, backwards from its own: dy, or 1 where dy is MOTE_NO_VALUE. */
+static void differentiate(state *s, mote_value value, mote_value dy)
 {
-    state s = {.graph = graph};
+    mote_graph *graph = s->graph;
     const char *layer = graph->layer_name;
     int segment = graph->segment;
-    mote_status status = prepare(&s, loss);
+    graph->phase = MOTE_PHASE_BACKWARD;
+    graph->layer_name = "";
+    graph->segment = MOTE_NO_SEGMENT;
+    const mote_layout *layout = mote_layout_of(graph, value);
+    s->gradients[value] = dy >= 0 ? dy : mote_core_constant(graph, layout->rank, layout->shape, 1.0);
+    for (int i = s->nodes - 1; i >= 0 && graph->status == MOTE_OK; i--) {
+        differentiate_node(s, graph->order[i]);
+    }
+    for (int v = 0; v < s->values && graph->status == MOTE_OK; v++) {
+        if ((graph->values[v].kind == MOTE_VALUE_PARAMETER || graph->values[v].wanted) && s->gradients[v] >= 0) {
+            graph->values[v].gradient = s->gradients[v];
+            graph->values[s->gradients[v]].kept = true;
+        }
+    }
+    graph->layer_name = layer;
+    graph->segment = segment;
+    graph->number = -1;
+}
+
+mote_status mote_graph_differentiate_from(mote_graph *graph, mote_value value, mote_value dy)
+{
+    state s = {.graph = graph};
+    mote_status status = prepare(&s);
     if (status == MOTE_OK) {
         mark_needed(&s);
-        graph->phase = MOTE_PHASE_BACKWARD;
-        graph->values[loss].kept = true;
-        graph->layer_name = "";
-        graph->segment = MOTE_NO_SEGMENT;
-        const mote_layout *layout = mote_layout_of(graph, loss);
-        s.gradients[loss] = mote_core_constant(graph, layout->rank, layout->shape, 1.0);
-        for (int i = s.nodes - 1; i >= 0 && graph->status == MOTE_OK; i--) {
-            differentiate_node(&s, graph->order[i]);
-        }
-        for (int v = 0; v < s.values && graph->status == MOTE_OK; v++) {
-            if ((graph->values[v].kind == MOTE_VALUE_PARAMETER || graph->values[v].wanted) && s.gradients[v] >= 0) {
-                graph->values[v].gradient = s.gradients[v];
-                graph->values[s.gradients[v]].kept = true;
-            }
-        }
-        graph->layer_name = layer;
-        graph->segment = segment;
-        graph->number = -1;
+        differentiate(&s, value, dy);
         status = mote_graph_status(graph);
     }
     mote_release(graph->context, s.needed);
     mote_release(graph->context, s.gradients);
     return status == MOTE_OK ? mote_graph_verify(graph) : status;
+}
+
+mote_status mote_graph_differentiate(mote_graph *graph, mote_value loss)
+{
+    if (graph->status != MOTE_OK) {
+        return mote_graph_status(graph);
+    }
+    if (loss < 0 || loss >= graph->value_count || mote_value_count(graph, loss) != 1) {
+        return mote_graph_fail(graph, MOTE_ERROR_SHAPE, "differentiate: the loss must be one number");
+    }
+    graph->values[loss].kept = true;
+    return mote_graph_differentiate_from(graph, loss, MOTE_NO_VALUE);
 }

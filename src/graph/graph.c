@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/philox.h"
+#include "formats/layout.h"
+#include "graph/pieces.h"
 
 enum { FIRST_CAPACITY = 64 };
 
@@ -16,7 +18,12 @@ mote_status mote_graph_create(mote_context *context, mote_graph **graph)
     if (!made) {
         return MOTE_ERROR_MEMORY;
     }
-    *made = (mote_graph){.context = context, .segment = MOTE_NO_SEGMENT, .number = -1, .layer_name = ""};
+    *made = (mote_graph){.context = context,
+                         .segment = MOTE_NO_SEGMENT,
+                         .number = -1,
+                         .layer_name = "",
+                         .body = MOTE_NO_VALUE,
+                         .again = MOTE_NO_VALUE};
     return MOTE_OK;
 }
 
@@ -24,6 +31,7 @@ void mote_graph_destroy(mote_graph *graph)
 {
     if (graph) {
         mote_context *context = graph->context;
+        mote_pieces_destroy(graph);
         mote_arena_clear(context, &graph->names);
         mote_release(context, graph->nodes);
         mote_release(context, graph->order);
@@ -107,8 +115,8 @@ void mote_graph_leave(mote_graph *graph)
 
 void mote_graph_begin_segment(mote_graph *graph)
 {
-    if (graph->segment != MOTE_NO_SEGMENT) {
-        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "segments do not nest");
+    if (graph->segment != MOTE_NO_SEGMENT || graph->body >= 0) {
+        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "segments do not nest, and none begins inside of pieces");
         return;
     }
     graph->segment = graph->segment_count++;
@@ -138,7 +146,7 @@ static bool grow(mote_graph *graph, void **array, int count, int *capacity, size
     return true;
 }
 
-static mote_value append_value(mote_graph *graph, const mote_value_info *info)
+mote_value mote_graph_append_value(mote_graph *graph, const mote_value_info *info)
 {
     void *values = graph->values;
     bool grown = grow(graph, &values, graph->value_count, &graph->value_capacity, sizeof *graph->values);
@@ -151,7 +159,7 @@ static mote_value append_value(mote_graph *graph, const mote_value_info *info)
     return graph->value_count++;
 }
 
-static int append_node(mote_graph *graph)
+int mote_graph_append_node(mote_graph *graph, const mote_node *node)
 {
     void *nodes = graph->nodes, *order = graph->order;
     int capacity = graph->node_capacity;
@@ -159,7 +167,12 @@ static int append_node(mote_graph *graph)
     graph->nodes = nodes;
     grown = grown && grow(graph, &order, graph->node_count, &graph->node_capacity, sizeof *graph->order);
     graph->order = order;
-    return grown ? graph->node_count++ : -1;
+    if (!grown) {
+        return -1;
+    }
+    graph->nodes[graph->node_count] = *node;
+    graph->order[graph->order_count++] = graph->node_count;
+    return graph->node_count++;
 }
 
 /* ---- values ---- */
@@ -177,10 +190,17 @@ static mote_value named_value(mote_graph *graph, const mote_value_info *info, co
         return MOTE_NO_VALUE;
     }
     for (int v = 0; v < graph->value_count; v++) {
-        if (graph->values[v].kind != MOTE_VALUE_RESULT && strcmp(graph->values[v].name, full) == 0) {
-            mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "%s '%s': the name is taken", what, full);
-            return MOTE_NO_VALUE;
+        const mote_value_info *other = &graph->values[v];
+        if (other->kind == MOTE_VALUE_RESULT || strcmp(other->name, full) != 0) {
+            continue;
         }
+        bool again = graph->again >= 0 && v >= graph->again && other->kind == info->kind;
+        if (again && mote_layout_same(&other->layout, &info->layout)) {
+            return v;
+        }
+        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "%s '%s': %s", what, full,
+                        again ? "it has another shape for the last, shorter piece" : "the name is taken");
+        return MOTE_NO_VALUE;
     }
     mote_value_info made = *info;
     if (stick(graph, mote_layout_measure(graph->context, &made.layout, &sizes)) != MOTE_OK) {
@@ -192,7 +212,7 @@ static mote_value named_value(mote_graph *graph, const mote_value_info *info, co
         return MOTE_NO_VALUE;
     }
     made.producer = -1;
-    return append_value(graph, &made);
+    return mote_graph_append_value(graph, &made);
 }
 
 static bool set_shape(mote_graph *graph, mote_layout *layout, mote_format format, int rank, const size_t *shape)
@@ -293,7 +313,7 @@ mote_status mote_node_result(mote_graph *graph, mote_node *node, mote_format for
     if (mote_layout_measure(graph->context, &info.layout, &sizes) != MOTE_OK) {
         return mote_node_fail(graph, node, "%s", mote_context_message(graph->context));
     }
-    mote_value value = append_value(graph, &info);
+    mote_value value = mote_graph_append_value(graph, &info);
     if (value < 0) {
         return MOTE_ERROR_MEMORY;
     }
@@ -311,6 +331,8 @@ mote_value mote_graph_append(mote_graph *graph, const mote_op *op, int input_cou
                       .input_count = input_count,
                       .layer = graph->layer_name,
                       .segment = graph->segment,
+                      .in_place = op->in_place,
+                      .scratch = MOTE_NO_VALUE,
                       .phase = graph->phase,
                       .number = graph->number >= 0 ? graph->number : graph->node_count};
     if (input_count) {
@@ -324,6 +346,11 @@ mote_value mote_graph_append(mote_graph *graph, const mote_op *op, int input_cou
             mote_node_fail(graph, &node, "the graph has no value %d", (int)inputs[i]);
             return MOTE_NO_VALUE;
         }
+        if (inputs[i] >= 0 && graph->values[inputs[i]].kind == MOTE_VALUE_RESULT &&
+            graph->values[inputs[i]].producer < 0) {
+            mote_node_fail(graph, &node, "input %d: value %d exists inside of pieces only", i, (int)inputs[i]);
+            return MOTE_NO_VALUE;
+        }
     }
     mote_policy_find("fp32", &node.policy);
     int values = graph->value_count;
@@ -332,13 +359,10 @@ mote_value mote_graph_append(mote_graph *graph, const mote_op *op, int input_cou
         stick(graph, MOTE_ERROR_SHAPE);
         return MOTE_NO_VALUE;
     }
-    int index = append_node(graph);
-    if (index < 0) {
+    if (mote_graph_append_node(graph, &node) < 0) {
         graph->value_count = values;
         return MOTE_NO_VALUE;
     }
-    graph->nodes[index] = node;
-    graph->order[graph->order_count++] = index;
     return node.outputs[0];
 }
 
@@ -358,17 +382,12 @@ int mote_graph_copy_node(mote_graph *graph, int index)
         mote_value_info info = graph->values[copy.outputs[i]];
         info.producer = graph->node_count;
         info.kept = false;
-        copy.outputs[i] = append_value(graph, &info);
+        copy.outputs[i] = mote_graph_append_value(graph, &info);
         if (copy.outputs[i] < 0) {
             return -1;
         }
     }
-    int made = append_node(graph);
-    if (made >= 0) {
-        graph->nodes[made] = copy;
-        graph->order[graph->order_count++] = made;
-    }
-    return made;
+    return mote_graph_append_node(graph, &copy);
 }
 
 void mote_graph_move_last(mote_graph *graph, int first, int before)

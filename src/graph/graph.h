@@ -6,8 +6,8 @@
 #include "mote/graph.h"
 
 enum {
-    MOTE_NODE_INPUTS = 12,
-    MOTE_NODE_OUTPUTS = 8,
+    MOTE_NODE_INPUTS = 32, /* pieces have many: what their body reads; masks of them have 32 bits */
+    MOTE_NODE_OUTPUTS = 32,
     MOTE_NODE_ATTRIBUTES = 112, /* bytes */
     MOTE_NO_SEGMENT = -1,
     MOTE_LAYER_DEPTH = 16,
@@ -15,6 +15,7 @@ enum {
 };
 
 typedef struct mote_op mote_op;
+typedef struct mote_pieces mote_pieces; /* graph/pieces.h */
 
 /* The passes that appended a node. */
 typedef enum mote_phase { MOTE_PHASE_FORWARD, MOTE_PHASE_BACKWARD } mote_phase;
@@ -28,6 +29,8 @@ typedef struct mote_node {
     mote_phase phase;
     int number;         /* of the node that the builder made: gradients and copies share it with their origin */
     mote_policy policy; /* of products */
+    unsigned in_place;  /* bit i: output 0 may take the memory of input i; the operation's, unless infer changes it */
+    mote_value scratch; /* in a plan's copy: memory for this node's run alone, or MOTE_NO_VALUE */
     _Alignas(8) uint8_t attributes[MOTE_NODE_ATTRIBUTES]; /* the operation's own struct */
 } mote_node;
 
@@ -60,7 +63,10 @@ struct mote_graph {
     const char *layer_name;     /* its copy in names */
     int segment, segment_count; /* segment: open one, or MOTE_NO_SEGMENT */
     mote_phase phase;
-    int number; /* for new nodes: -1, their own; otherwise of the node whose gradient is being made */
+    int number;          /* for new nodes: -1, their own; otherwise of the node whose gradient is being made */
+    mote_pieces *pieces; /* owned: of its nodes and, a body's gradients aside, of those in its bodies */
+    mote_value body;     /* the first value of the body of pieces that is being built, or MOTE_NO_VALUE */
+    mote_value again;    /* while a body is built for the second time: values from here on are found by their names */
     mote_status status;
     char message[512]; /* of the first failure */
 };
@@ -71,6 +77,7 @@ typedef struct mote_run {
     const mote_graph *graph;
     void *const *data; /* memory of each value */
     uint64_t seed;
+    int *nonfinite; /* set, and the run ends, where a result is not finite; NULL: nobody looks */
 } mote_run;
 
 /* An operation: one row in one file of src/ops. */
@@ -94,11 +101,12 @@ struct mote_op {
      * axis and the options of the conversion, or returns false. NULL: FP32 only. */
     bool (*saved_layout)(const mote_graph *graph, const mote_node *node, int input, mote_layout *layout,
                          mote_quantize_options *options);
-    unsigned in_place;        /* bit i: output 0 may take the memory of input i */
+    unsigned in_place;        /* of its nodes */
     unsigned exact_inputs;    /* bit i: input i must not be rounded when it is saved (targets, statistics) */
     unsigned may_be_infinite; /* bit o: infinities in output o are no failure */
     bool view;                /* output 0 is input 0's memory under another shape */
     bool product;             /* reads node->policy */
+    bool pieces;              /* has bodies: mote_node_pieces() */
 };
 
 /* ---- for operations ---- */
@@ -154,14 +162,25 @@ static inline float *mote_run_output(const mote_run *run, const mote_node *node,
 /* A number that differs between nodes and runs but not between a node and its gradient. */
 uint64_t mote_run_stream(const mote_run *run, const mote_node *node);
 
+/* Runs all nodes in their order. */
+mote_status mote_run_nodes(const mote_run *run);
+
 /* ---- for passes ---- */
+
+/* Appends a node to nodes and order, and returns its index, or -1. */
+int mote_graph_append_node(mote_graph *graph, const mote_node *node);
+
+/* Appends a value; MOTE_NO_VALUE without memory. */
+mote_value mote_graph_append_value(mote_graph *graph, const mote_value_info *info);
+
+/* mote_graph_differentiate() of any value, whose own gradient is dy. */
+mote_status mote_graph_differentiate_from(mote_graph *graph, mote_value value, mote_value dy);
 
 /* Fails and makes the failure stick. */
 __attribute__((format(printf, 3, 4))) mote_status mote_graph_fail(mote_graph *graph, mote_status status,
                                                                   const char *format, ...);
 
-/* Appends a copy of a node whose outputs are new values of the same layouts; returns its index or -1. It is not placed
- * in the order. */
+/* Appends a copy of a node whose outputs are new values of the same layouts; returns its index or -1. */
 int mote_graph_copy_node(mote_graph *graph, int index);
 
 /* Takes the nodes from position first of the order on and puts them in front of position before. */

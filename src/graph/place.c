@@ -40,6 +40,9 @@ static void find_lifetimes(const mote_graph *graph, mote_places *p)
                 p->last[root] = graph->order_count;
             }
         }
+        if (node->scratch >= 0) {
+            p->first[node->scratch] = p->last[node->scratch] = i;
+        }
         for (int k = 0; k < node->input_count; k++) {
             if (node->inputs[k] >= 0) {
                 int root = root_of(p, node->inputs[k]);
@@ -54,16 +57,17 @@ static void find_lifetimes(const mote_graph *graph, mote_places *p)
 static bool may_replace(const mote_graph *graph, const mote_places *p, int position, const mote_node *node, int k)
 {
     mote_value value = node->inputs[k];
-    if (!(node->op->in_place >> k & 1) || value < 0) {
+    if (!(node->in_place >> k & 1) || value < 0) {
         return false;
     }
     int root = root_of(p, value);
     if (graph->values[root].kind != MOTE_VALUE_RESULT || p->last[root] != position ||
+        mote_value_count(graph, root) != mote_value_count(graph, node->outputs[0]) ||
         p->bytes[root] != p->bytes[node->outputs[0]] || p->first[root] == position) {
         return false;
     }
     for (int i = 0; i < node->input_count; i++) {
-        if (i != k && node->inputs[i] >= 0 && root_of(p, node->inputs[i]) == root && !(node->op->in_place >> i & 1)) {
+        if (i != k && node->inputs[i] >= 0 && root_of(p, node->inputs[i]) == root && !(node->in_place >> i & 1)) {
             return false;
         }
     }
@@ -215,6 +219,7 @@ mote_status mote_places_find(mote_graph *graph, bool shared_parameters, mote_pla
     }
     for (int v = 0; v < graph->value_count; v++) {
         p->root[v] = v;
+        p->offset[v] = 0; /* of empty values, which are not packed, for ever */
         p->bytes[v] = mote_value_bytes(graph->context, &graph->values[v].layout);
         if (graph->values[v].kind == MOTE_VALUE_PARAMETER && !shared_parameters) {
             p->offset[v] = p->parameters;
@@ -227,6 +232,9 @@ mote_status mote_places_find(mote_graph *graph, bool shared_parameters, mote_pla
     join_views(graph, p);
     find_lifetimes(graph, p);
     join_in_place(graph, p);
+    for (int v = 0; v < graph->value_count; v++) {
+        p->root[v] = root_of(p, v);
+    }
     mote_status status = pack(graph, p);
     if (status == MOTE_OK) {
         account(graph, p);

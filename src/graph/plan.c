@@ -1,5 +1,5 @@
 /* Plans: passes over a copy of the graph, places, memory, and the run. */
-#include "graph/plan.h"
+#include "graph/pieces.h"
 
 #include <math.h>
 #include <string.h>
@@ -22,6 +22,7 @@ static mote_status find_places(mote_graph *graph, const mote_plan_options *optio
     if (status == MOTE_OK && recomputed) {
         status = mote_graph_recompute(copy, recomputed);
     }
+    status = status == MOTE_OK ? mote_pieces_plan(copy) : status;
     status = status == MOTE_OK ? mote_places_find(copy, options->share != NULL, places) : status;
     if (status != MOTE_OK) {
         mote_graph_release_copy(copy);
@@ -101,10 +102,7 @@ static mote_status bind(mote_plan *plan)
 {
     const mote_places *p = &plan->places;
     for (int v = 0; v < plan->graph.value_count; v++) {
-        int root = v;
-        while (p->root[root] != root) {
-            root = p->root[root];
-        }
+        int root = p->root[v];
         plan->data[v] = NULL;
         switch (plan->graph.values[root].kind) {
         case MOTE_VALUE_INPUT: plan->data[v] = plan->inputs + p->offset[root]; break;
@@ -253,24 +251,11 @@ mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed)
 
 /* ---- running ---- */
 
-mote_status mote_plan_run(mote_plan *plan, uint64_t seed)
+static bool is_finite(const mote_run *run, mote_value value)
 {
-    mote_run run = {plan->context, &plan->graph, plan->data, seed};
-    for (int i = 0; i < plan->graph.order_count; i++) {
-        const mote_node *node = &plan->graph.nodes[plan->graph.order[i]];
-        mote_status status = node->op->view ? MOTE_OK : node->op->run(&run, node);
-        if (status != MOTE_OK) {
-            return status;
-        }
-    }
-    return MOTE_OK;
-}
-
-static bool is_finite(const mote_plan *plan, mote_value value)
-{
-    const float *x = plan->data[value];
-    size_t count = mote_value_count(&plan->graph, value);
-    if (mote_layout_of(&plan->graph, value)->format != MOTE_FP32 || !x) {
+    const float *x = run->data[value];
+    size_t count = mote_value_count(run->graph, value);
+    if (mote_layout_of(run->graph, value)->format != MOTE_FP32 || !x) {
         return true;
     }
     for (size_t i = 0; i < count; i++) {
@@ -281,34 +266,52 @@ static bool is_finite(const mote_plan *plan, mote_value value)
     return true;
 }
 
+/* Sets *nonfinite and says where if the node's results are not finite. */
+static void look_at_results(const mote_run *run, const mote_node *node)
+{
+    for (int o = 0; o < node->output_count && !*run->nonfinite; o++) {
+        if (!is_finite(run, node->outputs[o]) && !(node->op->may_be_infinite >> o & 1)) {
+            *run->nonfinite = 1;
+            mote_fail(run->context, MOTE_OK, "%s of layer '%s' (%s pass) gives a value that is not finite",
+                      node->op->name, *node->layer ? node->layer : "(outermost)",
+                      node->phase == MOTE_PHASE_BACKWARD ? "backward" : "forward");
+        }
+    }
+}
+
+mote_status mote_run_nodes(const mote_run *run)
+{
+    for (int i = 0; i < run->graph->order_count && !(run->nonfinite && *run->nonfinite); i++) {
+        const mote_node *node = &run->graph->nodes[run->graph->order[i]];
+        mote_status status = node->op->view ? MOTE_OK : node->op->run(run, node);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        if (run->nonfinite && !node->op->view) {
+            look_at_results(run, node);
+        }
+    }
+    return MOTE_OK;
+}
+
+mote_status mote_plan_run(mote_plan *plan, uint64_t seed)
+{
+    mote_run run = {plan->context, &plan->graph, plan->data, seed, NULL};
+    return mote_run_nodes(&run);
+}
+
 mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, int *found)
 {
     const mote_graph *graph = &plan->graph;
-    mote_run run = {plan->context, graph, plan->data, seed};
+    mote_run run = {plan->context, graph, plan->data, seed, found};
     *found = 0;
     for (int v = 0; v < graph->value_count; v++) {
-        if (graph->values[v].kind != MOTE_VALUE_RESULT && !is_finite(plan, v)) {
+        if (graph->values[v].kind != MOTE_VALUE_RESULT && !is_finite(&run, v)) {
             *found = 1;
             mote_fail(plan->context, MOTE_OK, "%s '%s' has a value that is not finite",
                       graph->values[v].kind == MOTE_VALUE_INPUT ? "input" : "parameter", graph->values[v].name);
             return MOTE_OK;
         }
     }
-    for (int i = 0; i < graph->order_count; i++) {
-        const mote_node *node = &graph->nodes[graph->order[i]];
-        mote_status status = node->op->view ? MOTE_OK : node->op->run(&run, node);
-        if (status != MOTE_OK) {
-            return status;
-        }
-        for (int o = 0; o < node->output_count && !node->op->view; o++) {
-            if (!is_finite(plan, node->outputs[o]) && !(node->op->may_be_infinite >> o & 1)) {
-                *found = 1;
-                mote_fail(plan->context, MOTE_OK, "%s of layer '%s' (%s pass) gives a value that is not finite",
-                          node->op->name, *node->layer ? node->layer : "(outermost)",
-                          node->phase == MOTE_PHASE_BACKWARD ? "backward" : "forward");
-                return MOTE_OK;
-            }
-        }
-    }
-    return MOTE_OK;
+    return mote_run_nodes(&run);
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/pieces.h"
 
 /* ---- reading ---- */
 
@@ -286,45 +286,65 @@ static void generalize(const char *layer, char *name, size_t size)
 
 static bool is_product(const mote_node *node) { return node->op->product && node->phase == MOTE_PHASE_FORWARD; }
 
-/* Fails with the patterns that match nothing and the layers that there are, each once. */
-static mote_status no_layer(mote_graph *graph, const words *patterns)
+/* The layers that there are, each once. */
+typedef struct layers {
+    char names[32][64]; /* more than a message has room for */
+    int count;
+    words text;
+} layers;
+
+static void add_layers(const mote_graph *graph, layers *list)
 {
-    enum { MOST = 32 }; /* more names than a message has room for */
-    char names[MOST][64];
-    int count = 0;
-    words layers = {.used = 0};
-    for (int i = 0; i < graph->node_count && count < MOST; i++) {
+    int most = (int)(sizeof list->names / sizeof *list->names);
+    for (int i = 0; i < graph->node_count && list->count < most; i++) {
         int known = 0;
-        generalize(graph->nodes[i].layer, names[count], sizeof names[count]);
-        while (known < count && strcmp(names[known], names[count]) != 0) {
+        generalize(graph->nodes[i].layer, list->names[list->count], sizeof *list->names);
+        while (known < list->count && strcmp(list->names[known], list->names[list->count]) != 0) {
             known++;
         }
-        if (known == count && is_product(&graph->nodes[i])) {
-            add_word(&layers, " ", names[count++]);
+        if (known == list->count && is_product(&graph->nodes[i])) {
+            add_word(&list->text, " ", list->names[list->count++]);
         }
     }
+    for (const mote_pieces *p = graph->pieces; p; p = p->next) {
+        add_layers(p->bodies[0].graph, list);
+    }
+}
+
+/* Fails with the patterns that match nothing and the layers that there are. */
+static mote_status no_layer(mote_graph *graph, const words *patterns)
+{
+    layers list = {.count = 0};
+    add_layers(graph, &list);
     return mote_fail(graph->context, MOTE_ERROR_ARGUMENT, "policy: no layer matches %s; layers with products: %s",
-                     patterns->text, layers.text);
+                     patterns->text, list.text.text);
+}
+
+/* Gives the products of layers that match, of bodies too, this policy; true if there are any. */
+static bool set_policy(mote_graph *graph, const char *pattern, const mote_policy *policy)
+{
+    bool matched = false;
+    for (int i = 0; i < graph->node_count; i++) {
+        mote_node *node = &graph->nodes[i];
+        if (node->op->product && (!pattern || fnmatch(pattern, node->layer, 0) == 0)) {
+            node->policy = *policy;
+            matched = true;
+        }
+    }
+    for (mote_pieces *p = graph->pieces; p; p = p->next) {
+        for (int b = 0; b < MOTE_BODIES && p->bodies[b].graph; b++) {
+            matched = set_policy(p->bodies[b].graph, pattern, policy) || matched;
+        }
+    }
+    return matched;
 }
 
 mote_status mote_policy_set_products(mote_graph *graph, const mote_policy_set *set)
 {
-    for (int i = 0; i < graph->node_count; i++) {
-        if (graph->nodes[i].op->product) {
-            graph->nodes[i].policy = set->policy;
-        }
-    }
     words unmatched = {.used = 0};
+    set_policy(graph, NULL, &set->policy);
     for (size_t r = 0; r < set->count; r++) {
-        bool matched = false;
-        for (int i = 0; i < graph->node_count; i++) {
-            mote_node *node = &graph->nodes[i];
-            if (node->op->product && fnmatch(set->rules[r].pattern, node->layer, 0) == 0) {
-                node->policy = set->rules[r].policy;
-                matched = true;
-            }
-        }
-        if (!matched) {
+        if (!set_policy(graph, set->rules[r].pattern, &set->rules[r].policy)) {
             char quoted[64];
             snprintf(quoted, sizeof quoted, "'%.60s'", set->rules[r].pattern);
             add_word(&unmatched, ", ", quoted);

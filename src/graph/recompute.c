@@ -17,6 +17,7 @@ mote_status mote_graph_copy(const mote_graph *graph, mote_graph *copy)
 {
     *copy = *graph;
     copy->names = (mote_arena){0};
+    copy->pieces = NULL; /* the original keeps them */
     copy->nodes = duplicate(graph->context, graph->nodes, (size_t)graph->node_count, sizeof *graph->nodes);
     copy->order = duplicate(graph->context, graph->order, (size_t)graph->node_count, sizeof *graph->order);
     copy->values = duplicate(graph->context, graph->values, (size_t)graph->value_count, sizeof *graph->values);
@@ -67,7 +68,9 @@ mote_status mote_graph_prune(mote_graph *graph, bool only_forward)
         graph->order[--left] = graph->order[i];
     }
     graph->order_count -= left;
-    memmove(graph->order, graph->order + left, (size_t)graph->order_count * sizeof *graph->order);
+    if (graph->order_count) { /* a body that returns its piece has no nodes */
+        memmove(graph->order, graph->order + left, (size_t)graph->order_count * sizeof *graph->order);
+    }
     mote_release(graph->context, read);
     return MOTE_OK;
 }

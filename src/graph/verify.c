@@ -1,7 +1,7 @@
 /* The verifier: what must hold after every pass. */
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/pieces.h"
 
 static mote_status check_node(mote_graph *graph, int index, const bool *made)
 {
@@ -41,15 +41,34 @@ static mote_status check_shapes(mote_graph *graph, int index)
         same = a->format == b->format && mote_same_shape(graph, outputs[i], copy.outputs[i]);
     }
     graph->value_count = values;
+    if (graph->status == MOTE_ERROR_MEMORY) {
+        return mote_graph_status(graph);
+    }
     return same ? MOTE_OK
                 : mote_node_fail(graph, &graph->nodes[index], "node %d: its results do not have the shapes of its rule",
                                  index);
+}
+
+static mote_status check_bodies(mote_graph *graph, int index)
+{
+    mote_pieces *pieces = mote_node_pieces(&graph->nodes[index]);
+    for (int b = 0; pieces && b < MOTE_BODIES; b++) {
+        mote_graph *body = pieces->bodies[b].graph;
+        mote_status status = body ? mote_graph_verify(body) : MOTE_OK;
+        if (status != MOTE_OK) {
+            return mote_graph_fail(graph, status, "%s", mote_context_message(graph->context));
+        }
+    }
+    return MOTE_OK;
 }
 
 mote_status mote_graph_verify(mote_graph *graph)
 {
     if (graph->status != MOTE_OK) {
         return mote_graph_status(graph);
+    }
+    if (graph->body >= 0) {
+        return mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "the body of pieces is not finished");
     }
     bool *made = mote_allocate_array(graph->context, (size_t)graph->value_count + 1, sizeof *made);
     if (!made) {
@@ -61,6 +80,7 @@ mote_status mote_graph_verify(mote_graph *graph)
         int index = graph->order[i];
         status = check_node(graph, index, made);
         status = status == MOTE_OK ? check_shapes(graph, index) : status;
+        status = status == MOTE_OK ? check_bodies(graph, index) : status;
         for (int o = 0; o < graph->nodes[index].output_count; o++) {
             made[graph->nodes[index].outputs[o]] = true;
         }

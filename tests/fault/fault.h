@@ -30,4 +30,7 @@ char *read_file(const char *path, size_t *size);
 /* Training on a file of sequences of the tests' folder; all: every fault, minutes instead of seconds. */
 void train_faults(mote_context *context, const char *sequences, bool all);
 
+/* Every allocation of a graph of pieces, from building to running it. */
+void pieces_faults(mote_context *context);
+
 #endif

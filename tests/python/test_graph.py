@@ -84,6 +84,12 @@ def test_binary(name, a_shape, b_shape):
     check(lambda g, x, y: getattr(g, name)(x, y), f, a, b)
 
 
+def test_a_repeated_operand_keeps_its_memory():
+    """Both sides take 64 bytes: the smaller one must not be written over while it is repeated."""
+    x, z = numbers(3, 1), numbers(3, 4, seed=1)
+    check(lambda g, a, b: g.add(g.map("exp", a), b), lambda a, b: np.exp(a) + b, x, z)
+
+
 def test_shapes():
     x = numbers(4, 3, 5, 2)
     check(lambda g, v: g.reshape(v, (12, 10)), lambda a: a.reshape(12, 10), x)
