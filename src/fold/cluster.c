@@ -2,7 +2,7 @@
  *
  * Rows are compared a byte a residue: counts of equal bytes stay in bytes for up to 255 steps of a block, so that one
  * instruction compares as many residues as a register has bytes. Ten thousand rows against 512 clusters of 400 residues
- * take 2e9 comparisons. */
+ * take 2e9 comparisons, a tenth of a second on one core with registers of 16 bytes. */
 #include <string.h>
 
 #include "base/parallel.h"

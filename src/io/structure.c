@@ -227,6 +227,29 @@ mote_status mote_structure_add(mote_structure_builder *b, const mote_structure_a
 
 /* ---- arrays ---- */
 
+/* A to Z, a to z, 0 to 9, as far as PDB files can name chains; then AA, AB and so on. */
+static bool name_chains(mote_context *context, mote_arena *arena, mote_structure *s)
+{
+    static const char single[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    for (size_t i = 0; i < s->chain_count; i++) {
+        char name[32], *begin = name + sizeof name - 1;
+        *begin = '\0';
+        if (i < sizeof single - 1) {
+            *--begin = single[i];
+        } else { /* numbers of 26 digits without a zero; the first of two digits is 26 */
+            size_t left = i - (sizeof single - 1) + 26 + 1;
+            for (; left > 0; left = (left - 1) / 26) {
+                *--begin = (char)('A' + (left - 1) % 26);
+            }
+        }
+        s->chain_names[i] = mote_arena_string(context, arena, begin, strlen(begin));
+        if (!s->chain_names[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 mote_structure *mote_structure_create(mote_context *context, size_t residues, size_t chain_count)
 {
     size_t atoms;
@@ -250,16 +273,13 @@ mote_structure *mote_structure_create(mote_context *context, size_t residues, si
     made.positions = mote_arena_allocate(context, arena, atoms);
     made.mask = mote_arena_allocate(context, arena, residues * MOTE_ATOM_COUNT);
     made.factors = mote_arena_allocate(context, arena, residues * sizeof *made.factors);
-    if (!structure || !made.chain_names || !made.types || !made.chains || !made.numbers || !made.insertions ||
-        !made.positions || !made.mask || !made.factors) {
+    if (!structure || !made.chain_names || !name_chains(context, arena, &made) || !made.types || !made.chains ||
+        !made.numbers || !made.insertions || !made.positions || !made.mask || !made.factors) {
         mote_arena_clear(context, arena);
         mote_release(context, memory);
         return NULL;
     }
     *structure = made;
-    for (size_t i = 0; i < chain_count; i++) {
-        structure->chain_names[i] = "";
-    }
     memset(structure->types, 0, residues);
     memset(structure->chains, 0, residues * sizeof *structure->chains);
     memset(structure->numbers, 0, residues * sizeof *structure->numbers);
@@ -299,17 +319,16 @@ static mote_status finish(const mote_structure_builder *b, uint32_t *map, size_t
     if (!s) {
         return MOTE_ERROR_MEMORY;
     }
+    for (size_t i = 0; i < b->chain_count; i++) {
+        const char *name = *b->chains[i] ? b->chains[i] : "_";
+        bool empty = begins[i] == (i + 1 < b->chain_count ? begins[i + 1] : b->count);
+        if (!empty && !(s->chain_names[map[i]] = mote_arena_string(context, &s->memory->arena, name, strlen(name)))) {
+            return MOTE_ERROR_MEMORY;
+        }
+    }
     for (size_t i = 0; i < b->count; i++) {
         const residue *r = &b->residues[i];
         size_t place = begins[r->chain]++;
-        if (!*s->chain_names[map[r->chain]]) {
-            const char *name = b->chains[r->chain];
-            s->chain_names[map[r->chain]] =
-                mote_arena_string(context, &s->memory->arena, *name ? name : "_", *name ? strlen(name) : 1);
-            if (!s->chain_names[map[r->chain]]) {
-                return MOTE_ERROR_MEMORY;
-            }
-        }
         s->types[place] = r->type;
         s->chains[place] = map[r->chain];
         s->numbers[place] = r->number;

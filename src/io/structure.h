@@ -35,8 +35,9 @@ typedef struct mote_structure {
  * all its columns, no protein, more than 2^22 residues or 2^14 chains; and as mote_text_file_read() does. */
 mote_status mote_structure_read(mote_context *context, const char *path, mote_structure **structure);
 
-/* A structure to be filled and written: all arrays zero, every residue in chain 0; names are up to the caller. Owned
- * by the caller; NULL with the message set. */
+/* A structure to be filled and written: all arrays zero, every residue in chain 0. Chains are called A to Z, a to z, 0
+ * to 9, as far as PDB files have room for them, then AA, AB and so on. Owned by the caller; NULL with the message set.
+ */
 mote_structure *mote_structure_create(mote_context *context, size_t residues, size_t chain_count);
 
 /* NULL is allowed. */

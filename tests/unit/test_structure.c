@@ -271,11 +271,46 @@ static void formats_end(void **state)
     mote_context_destroy(context);
 }
 
+/* More chains than there are letters. */
+static void names_chains(void **state)
+{
+    (void)state;
+    mote_context *context = unit_context(1, NULL);
+    for (size_t chains = 62; chains <= 800; chains += chains == 62 ? 1 : 737) {
+        mote_structure *s = mote_structure_create(context, chains, chains), *again;
+        assert_string_equal(s->chain_names[25], "Z");
+        assert_string_equal(s->chain_names[61], "9");
+        for (size_t i = 0; i < chains; i++) {
+            s->chains[i] = (uint32_t)i;
+            s->mask[i * MOTE_ATOM_COUNT + MOTE_ATOM_CA] = 1;
+            for (size_t j = 0; j < i; j++) {
+                assert_string_not_equal(s->chain_names[i], s->chain_names[j]);
+            }
+        }
+        if (chains > 62) {
+            assert_string_equal(s->chain_names[62], "AA");
+            expect(context, mote_structure_write_pdb(context, folder_path("none"), s), MOTE_ERROR_UNSUPPORTED, "'AA'");
+        } else {
+            unit_ok(context, mote_structure_write_pdb(context, folder_path("out"), s));
+            unit_ok(context, mote_structure_read(context, folder_path("out"), &again));
+            same(s, again);
+            mote_structure_free(again);
+        }
+        unit_ok(context, write_mmcif(context, folder_path("out"), s));
+        unit_ok(context, mote_structure_read(context, folder_path("out"), &again));
+        same(s, again);
+        assert_true(chains < 800 || strcmp(again->chain_names[738], "AAA") == 0);
+        mote_structure_free(again);
+        mote_structure_free(s);
+    }
+    mote_context_destroy(context);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads),       cmocka_unit_test(refuses),     cmocka_unit_test(comes_back),
-        cmocka_unit_test(pdb_columns), cmocka_unit_test(formats_end),
+        cmocka_unit_test(pdb_columns), cmocka_unit_test(formats_end), cmocka_unit_test(names_chains),
     };
     return cmocka_run_group_tests(tests, folder_open, folder_close);
 }
