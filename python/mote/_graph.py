@@ -270,9 +270,18 @@ class Plan:
     @property
     def memory(self) -> dict:
         """Bytes by purpose: all that the plan will ever take."""
-        memory = lib.mote_plan_get_memory(self._pointer)
-        names = ("total", "parameters", "gradients", "inputs", "saved", "temporaries", "workspace", "segments", "recomputed")
-        return {name: getattr(memory, name) for name in names}
+        return _named(lib.mote_plan_get_memory(self._pointer))
+
+
+def _named(memory) -> dict:
+    return {name: getattr(memory, name) for name, _ in ffi.typeof("mote_plan_memory").fields}
+
+
+def measure(graph: Graph, memory_limit: int = 0, only_forward: bool = False) -> dict:
+    """What Plan(...).memory would say, without allocating anything."""
+    options, memory = ffi.new("mote_plan_options *", [memory_limit, ffi.NULL, only_forward]), ffi.new("mote_plan_memory *")
+    graph._context.check(lib.mote_plan_measure(graph._pointer, options, memory))
+    return _named(memory[0])
 
 
 class Optimizer:

@@ -1,0 +1,192 @@
+"""AlphaFold 2's trunk against the plain FP64 one of fold_reference: each module, block and stack, forward and gradients."""
+
+import numpy as np
+import pytest
+
+import mote
+from fold_reference import modules, names
+from reference_models import backend
+
+NUMPY = backend("numpy")
+FIELDS = set(mote.Trunk(mote.Graph()).config)
+
+
+def trunk_of(g, c, **changes):
+    """The trunk of a reference's sizes."""
+    return mote.Trunk(g, {**{key: value for key, value in c.items() if key in FIELDS}, **changes})
+
+
+# ---- what runs, here and there ----
+
+
+def updated(c, stack, module, name):
+    """A module as the reference has it: (m, z) with its residual, from p, m, z and both masks."""
+
+    def changed(p, m, z, msa, pair):
+        b = NUMPY
+        if module == "msa_row_attention":
+            return m + modules.msa_row_attention(b, c, p, f"{name}.msa_att_row", m, z, msa), z
+        if module == "msa_column_attention":
+            column = modules.msa_column_global_attention if stack == "extra" else modules.msa_column_attention
+            return m + column(b, c, p, f"{name}.msa_att_col", m, msa), z
+        if module == "msa_transition":
+            return m + modules.transition(p, f"{name}.msa_transition", m), z
+        if module == "outer_product_mean":
+            return m, z + modules.outer_product_mean(b, p, f"{name}.outer_product_mean", m, msa)
+        inside = name if stack == "template" else f"{name}.pair_stack"
+        if module in ("triangle_outgoing", "triangle_incoming"):
+            incoming = module == "triangle_incoming"
+            return m, z + modules.triangle_product(b, c, p, f"{inside}.tri_mul_{'in' if incoming else 'out'}", z, pair, incoming)
+        if module in ("triangle_starting", "triangle_ending"):
+            ending = module == "triangle_ending"
+            return m, z + modules.triangle_attention(b, c, p, f"{inside}.tri_att_{'end' if ending else 'start'}", z, pair, ending)
+        return m, z + modules.transition(p, f"{inside}.pair_transition", z)
+
+    return changed
+
+
+LAYERS = {"evoformer": "evoformer.blocks.0", "extra": "extra_msa_stack.blocks.0", "template": "template_embedder.template_pair_stack.blocks.0"}
+
+
+def problem(c, stack, residues=7, sequences=5, seed=3):
+    """m, z, the masks of both and the weights of a loss that is linear in the results. A sequence, a residue and a pair's row are masked as a whole."""
+    rng = np.random.default_rng(seed)
+    c_m, c_z = {"evoformer": (c["c_m"], c["c_z"]), "extra": (c["c_e"], c["c_z"]), "template": (0, c["c_t"])}[stack]
+    found = {"z": rng.normal(size=(residues, residues, c_z)), "pair_mask": (rng.random((residues, residues)) < 0.8) * 1.0}
+    found["pair_mask"][2] = 0
+    found["pair_mask"][:, 1] = 0
+    if c_m:
+        found["m"] = rng.normal(size=(sequences, residues, c_m))
+        found["msa_mask"] = (rng.random((sequences, residues)) < 0.8) * 1.0
+        found["msa_mask"][3] = 0
+        found["msa_mask"][:, 4] = 0
+    found = {key: x.astype(np.float32) for key, x in found.items()}
+    loss = {key: rng.normal(size=found[key].shape).astype(np.float32) for key in ("m", "z") if key in found}
+    for key, mask in (("m", "msa_mask"), ("z", "pair_mask")):
+        if key in loss:  # rows and columns without a key have values, but other gradients: see include/mote/trunk.h
+            loss[key] *= (found[mask].any(1)[:, None] & found[mask].any(0)[None, :])[..., None]
+    return found, loss
+
+
+def reference(f, weights, arrays, loss):
+    """Values and gradients in FP64: {"m", "z"}, {parameter or "m" or "z": gradient}. Parameters that f does not read have none."""
+    msa, pair = (arrays.get(key, np.zeros(0)).astype(np.float64) for key in ("msa_mask", "pair_mask"))
+
+    def total(p):
+        m, z = f(p, p.get("m"), p["z"], msa, pair)
+        results = {"m": m, "z": z}
+        return sum((results[key] * loss[key].astype(np.float64)).sum() for key in loss), {key: results[key] for key in loss}
+
+    leaves = {**weights, **{key: arrays[key].astype(np.float64) for key in loss}}
+    _, extra, gradients = NUMPY.gradient(total)(leaves)
+    return extra, gradients
+
+
+def ours(build, c, weights, arrays, loss, policy=None, gradients=True, **changes):
+    """The same of mote; build(trunk, m, z, msa_mask, pair_mask)."""
+    g = mote.Graph()
+    trunk = trunk_of(g, c, **changes)
+    inputs = {key: g.input(key, x.shape) for key, x in arrays.items()}
+    for key in loss:
+        g.want_gradient(inputs[key])
+    given = {key: g.scale(inputs[key], 1.0) for key in loss}  # residuals are added in place, but for inputs
+    m, z = build(g, trunk, given.get("m", -1), given["z"], inputs.get("msa_mask", -1), inputs["pair_mask"])
+    results, parts = {"m": m, "z": z}, []
+    for key in loss:
+        g.output(results[key])
+        w = g.input(f"loss.{key}", loss[key].shape)
+        inputs[f"loss.{key}"] = w
+        parts.append(g.sum(g.multiply(results[key], w), 0, 3))
+    if gradients:
+        g.differentiate(parts[0] if len(parts) == 1 else g.add(*parts))
+    if policy:
+        g.apply_policy(policy)
+    plan = mote.Plan(g)
+    for name, v in g.parameters.items():
+        assert g.shape(v) == weights[name].shape, name
+        plan[v][...] = weights[name]
+    for key, v in inputs.items():
+        plan[v][...] = arrays[key] if key in arrays else loss[key.split(".")[1]]
+    plan.run(seed=1)
+    values = {key: np.array(plan[results[key]]) for key in loss}
+    if not gradients:
+        return values, {}
+    found = {name: np.array(plan[g.gradient(v)]) for name, v in g.parameters.items() if g.gradient(v) >= 0}
+    found.update({key: np.array(plan[g.gradient(inputs[key])]) for key in loss if g.gradient(inputs[key]) >= 0})
+    return values, found
+
+
+def rounding(operations, terms):
+    """Of FP32 against FP64, relative to a tensor's largest value: chains of so many operations of 2^-24 each way, whose sums have up to so
+    many terms. Independent errors grow with the root of both; 4 standard deviations."""
+    return 4 * (2 * operations * terms) ** 0.5 * 2**-24
+
+
+def compare(found, expected, bound):
+    """Of each value and gradient. msa_att_row.layer_norm_z.bias adds one number to all scores of a row, so its gradient is 0 but for
+    rounding: it is held against the weight's."""
+    (values, gradients), (wanted, wanted_gradients) = found, expected
+    errors = {key: np.abs(values[key] - wanted[key]).max() / np.abs(wanted[key]).max() for key in values}
+    for key, got in gradients.items():
+        like = key.replace("bias", "weight") if key.endswith("msa_att_row.layer_norm_z.bias") else key
+        scale = np.abs(wanted_gradients[like]).max()
+        errors[f"gradient of {key}"] = np.abs(got - wanted_gradients[key]).max() / scale
+    for key, expected in wanted_gradients.items():
+        if key not in gradients:
+            assert not expected.any(), f"{key} has no gradient here"
+    worst = max(errors, key=errors.get)
+    assert errors[worst] <= bound, f"{worst}: {errors[worst]:.1e}, expected at most {bound:.1e}"
+    return errors[worst]
+
+
+# ---- modules ----
+
+from mote._trunk import MODULES  # noqa: E402
+
+CASES = [("evoformer", m) for m in MODULES] + [("extra", m) for m in MODULES[:4]] + [("template", m) for m in MODULES[4:]]
+CASES = [("monomer", *case) for case in CASES] + [("multimer_v3", s, m) for s, m in CASES if m in ("triangle_outgoing", "triangle_incoming")]
+
+# About 20 operations one after the other in a module, sums of up to 7 x 7 pairs of a weight's gradient.
+MODULE = rounding(20, 49)
+
+
+@pytest.mark.parametrize("piece", [0, 1, 3, 100])
+@pytest.mark.parametrize("kind, stack, module", CASES)
+def test_module(kind, stack, module, piece):
+    c = names.small(kind)
+    weights = names.random_weights(c, 2)
+    arrays, loss = problem(c, stack)
+
+    def build(g, trunk, *values):
+        with g.layer(LAYERS[stack]):
+            return trunk.module(stack, module, *values)
+
+    expected = reference(updated(c, stack, module, LAYERS[stack]), weights, arrays, loss)
+    compare(ours(build, c, weights, arrays, loss, piece=piece), expected, MODULE)
+
+
+# ---- memory ----
+
+
+def block_memory(residues=1024, sequences=128, piece=16, differentiated=False, **options):
+    """What one block of the published size takes, its inputs made by the graph as a block before would."""
+    g = mote.Graph()
+    trunk = mote.Trunk(g, {"piece": piece})
+    kinds = g.input("kinds", (residues, residues), "int32")
+    rows = g.input("rows", (sequences, residues), "int32")
+    m = g.embedding(g.parameter("m", (4, 256), spread=1), rows)
+    z = g.embedding(g.parameter("z", (4, 128), spread=1), kinds)
+    m, z = trunk.block("evoformer", 0, m, z, g.input("msa_mask", (sequences, residues)), g.input("pair_mask", (residues, residues)))
+    g.output(m)
+    g.output(z)
+    if differentiated:
+        g.differentiate(g.add(g.sum(m, 0, 3), g.sum(z, 0, 3)))
+    return g, mote.measure(g, **options)
+
+
+def test_memory_of_a_block():
+    """The pairs, the one whole factor of a triangle multiplication, the MSA (a quarter of the pairs) and a piece."""
+    _, memory = block_memory()
+    pairs = 1024 * 1024 * 128 * 4
+    taken = (memory["total"] - memory["parameters"]) / pairs
+    assert 2.25 < taken <= 2.7, taken
