@@ -81,9 +81,96 @@ MOTE_API void mote_trunk_add_module(mote_graph *graph, const mote_trunk_config *
 MOTE_API void mote_trunk_add_block(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack,
                                    size_t number, mote_trunk_state *state);
 
-/* All blocks of a stack; a template's ends with its layer norm. */
+/* All blocks of a stack. */
 MOTE_API void mote_trunk_add_stack(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack,
                                    mote_trunk_state *state);
+
+/* ---- embedders ---- */
+
+/* Algorithms 3 and 4, "input_embedder": pairs of target [residues, target_features] and of relative positions, int32
+ * [residues, residues] as mote_trunk_relative_positions() gives them; copies MOTE_NO_VALUE for monomers. */
+MOTE_API mote_value mote_trunk_embed_pairs(mote_graph *graph, const mote_trunk_config *config, mote_value target,
+                                           mote_value offsets, mote_value copies);
+
+/* Algorithm 3, line 4, "input_embedder": m of features msa [sequences, residues, msa_features]. */
+MOTE_API mote_value mote_trunk_embed_msa(mote_graph *graph, const mote_trunk_config *config, mote_value target,
+                                         mote_value msa);
+
+/* Algorithm 2, line 15, "extra_msa_embedder": [sequences, residues, c_e] of [sequences, residues, extra_features]. */
+MOTE_API mote_value mote_trunk_embed_extra(mote_graph *graph, const mote_trunk_config *config, mote_value extra);
+
+/* Algorithm 32, "recycling_embedder": z plus what the round before says of pairs: previous [residues, residues, c_z]
+ * and the distances of its CB atoms, int32 [residues, residues] as mote_trunk_distance_bins() gives them. In the first
+ * round all of that is 0. */
+MOTE_API mote_value mote_trunk_recycle_pairs(mote_graph *graph, const mote_trunk_config *config, mote_value z,
+                                             mote_value previous, mote_value bins);
+
+/* The same for m's first row; previous [residues, c_m]. */
+MOTE_API mote_value mote_trunk_recycle_msa(mote_graph *graph, const mote_trunk_config *config, mote_value m,
+                                           mote_value previous);
+
+/* What a template says of pairs, in few numbers; all masks FP32 [residues, residues]. */
+typedef struct mote_trunk_template {
+    mote_value bins;          /* int32 [residues, residues]: distances of CB, template_bins of them; 0: none */
+    mote_value types;         /* int32 [residues]: 0 to 21 */
+    mote_value beta_mask;     /* both have a CB */
+    mote_value backbone_mask; /* both have a whole backbone */
+    mote_value directions;    /* [residues, residues, 3]: masked unit vectors; monomer: MOTE_NO_VALUE */
+} mote_trunk_template;
+
+enum { MOTE_TRUNK_TEMPLATES = 4 }; /* at most */
+
+typedef struct mote_trunk_templates {
+    size_t count;
+    mote_value there;      /* [count]: 0 or 1 */
+    mote_value angles;     /* [count, residues, template_angle_features] */
+    mote_value angle_mask; /* [count, residues] */
+    mote_trunk_template each[MOTE_TRUNK_TEMPLATES];
+} mote_trunk_templates;
+
+/* Algorithm 2, lines 9 to 13, "template_embedder": z plus the templates' pairs. Monomer: algorithms 16 and 17;
+ * multimer: Evans et al. 7.2, their mean. Templates are computed one after the other, and all have the same parameters.
+ */
+MOTE_API mote_value mote_trunk_add_template_pairs(mote_graph *graph, const mote_trunk_config *config,
+                                                  const mote_trunk_templates *templates, mote_value z,
+                                                  mote_value pair_mask);
+
+/* Algorithm 2, lines 7 and 8: a row of m and of msa_mask for each template, behind the others. */
+MOTE_API void mote_trunk_add_template_rows(mote_graph *graph, const mote_trunk_config *config,
+                                           const mote_trunk_templates *templates, mote_trunk_state *state);
+
+/* ---- as a whole ---- */
+
+typedef struct mote_trunk_lengths {
+    size_t residues, sequences, extra, templates; /* templates 0: none, and no parameters of theirs */
+} mote_trunk_lengths;
+
+/* Values of a trunk in its graph; shapes as above. */
+typedef struct mote_trunk {
+    mote_value target, msa, msa_mask, extra, extra_mask, residue_mask; /* inputs; residue_mask [residues] */
+    mote_value offsets, copies;                                        /* inputs; copies: multimer only */
+    mote_value previous_m, previous_z, previous_bins;                  /* inputs */
+    mote_trunk_templates templates;                                    /* inputs, if there are templates */
+    mote_value m, z, single; /* results; m without the templates' rows, z of pairs, single [residues, c_s] */
+} mote_trunk;
+
+/* Algorithm 2, lines 5 to 18: one round, with its inputs. Errors: those of mote_trunk_check() and of the graph. */
+MOTE_API mote_status mote_trunk_build(mote_graph *graph, const mote_trunk_config *config,
+                                      const mote_trunk_lengths *lengths, mote_trunk *trunk);
+
+/* ---- what the inputs hold ---- */
+
+/* Residue i's number relative to j's, clipped to relative_positions: offsets [residues, residues]. Multimer (asym,
+ * entity, sym: of each residue's chain; NULL otherwise): another number for other chains, and copies [residues,
+ * residues]: of the same sequence, clipped to relative_chains (Evans et al. 7.1). */
+MOTE_API void mote_trunk_relative_positions(const mote_trunk_config *config, size_t residues, const int32_t *index,
+                                            const int32_t *asym, const int32_t *entity, const int32_t *sym,
+                                            int32_t *offsets, int32_t *copies);
+
+/* Distances of points [residues, 3]: bin n + 1 of count begins at 3.25 + n (last - 3.25) / (count - 1) angstrom, the
+ * last has no end; 0: nearer, or just on an edge. found [residues, residues]. Recycling: last 20.75; templates: 50.75.
+ */
+MOTE_API void mote_trunk_distance_bins(size_t residues, const float *points, size_t count, double last, int32_t *found);
 
 /* Algorithm 6, line 12: the single representation [residues, c_s] of m's first row; "evoformer.linear". */
 MOTE_API mote_value mote_trunk_single(mote_graph *graph, const mote_trunk_config *config, mote_value m);

@@ -23,7 +23,7 @@ from ._products import (
     pack,
     policies,
 )
-from ._trunk import Trunk
+from ._trunk import Trunk, distance_bins
 from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
@@ -47,6 +47,7 @@ __all__ = [
     "build_model",
     "convolve",
     "convolve_backward",
+    "distance_bins",
     "evaluate",
     "evoformer_attention",
     "evoformer_attention_backward",

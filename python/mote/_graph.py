@@ -108,6 +108,9 @@ class Graph:
     def slice(self, x, axis, begin, count):
         return self._call("slice", x, axis, begin, count)
 
+    def concatenate(self, values, axis):
+        return self._call("concatenate", len(values), list(values), axis)
+
     def matmul(self, a, b, transpose_a=False, transpose_b=False):
         return self._call("matmul", a, b, transpose_a, transpose_b)
 

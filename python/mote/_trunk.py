@@ -3,11 +3,15 @@
     >>> g = mote.Graph()
     >>> trunk = mote.Trunk(g, {"evoformer_blocks": 4, "piece": 32})
     >>> m, z = trunk.block("evoformer", 0, m, z, msa_mask, pair_mask)
+    >>> values = trunk.build(residues=256, sequences=128, extra=1024)
+    >>> plan[values["offsets"]], plan[values["single"]]
 """
 
 from __future__ import annotations
 
 from typing import Optional, Tuple
+
+import numpy as np
 
 from ._graph import NONE, Graph, Value
 from ._library import MoteValueError, ffi, lib
@@ -70,3 +74,41 @@ class Trunk:
     def single(self, m: Value) -> Value:
         """The single representation of the MSA's first row."""
         return self._graph._checked(lib.mote_trunk_single(self._graph._pointer, self._config, m))
+
+    def build(self, residues: int, sequences: int, extra: int, templates: int = 0) -> dict:
+        """A whole round with its inputs: values by their names in mote_trunk, and "template_mask", "template_angles",
+        "template_angle_mask" and, of each template, "template.0.bins", ... "types", "beta_mask", "backbone_mask", "directions"."""
+        found = ffi.new("mote_trunk *")
+        lengths = ffi.new("mote_trunk_lengths *", [residues, sequences, extra, templates])
+        graph = self._graph
+        graph._context.check(lib.mote_trunk_build(graph._pointer, self._config, lengths, found))
+        values = {name: getattr(found, name) for name, field in ffi.typeof("mote_trunk").fields if field.type.kind != "struct"}
+        values["template_mask"] = found.templates.there
+        values["template_angles"], values["template_angle_mask"] = found.templates.angles, found.templates.angle_mask
+        for i in range(templates):
+            for part, _ in ffi.typeof("mote_trunk_template").fields:
+                values[f"template.{i}.{part}"] = getattr(found.templates.each[i], part)
+        return {name: value for name, value in values.items() if value != NONE}
+
+    def relative_positions(self, index, asym=None, entity=None, sym=None) -> Tuple[np.ndarray, Optional[np.ndarray]]:
+        """What the inputs offsets and, for multimers, copies hold."""
+        numbers = [None if x is None else np.ascontiguousarray(x, np.int32) for x in (index, asym, entity, sym)]
+        count = len(numbers[0])
+        given = 4 if self._config.multimer else 1
+        if any(x is None or x.shape != (count,) for x in numbers[:given]):
+            raise MoteValueError(f"relative positions: expected {given} arrays of {count} numbers", "shape")
+        found = [np.zeros((count, count), np.int32) for _ in range(2 if self._config.multimer else 1)]
+        pointers = [ffi.NULL if x is None else ffi.from_buffer("int32_t[]", x) for x in numbers]
+        pointers += [ffi.from_buffer("int32_t[]", x) for x in found] + [ffi.NULL] * (2 - len(found))
+        lib.mote_trunk_relative_positions(self._config, count, *pointers)
+        return found[0], found[1] if len(found) > 1 else None
+
+
+def distance_bins(points, count: int, last: float) -> np.ndarray:
+    """Numbers 0 to count of the distances of points [residues, 3]: 20.75 angstrom is last for recycling, 50.75 for templates."""
+    points = np.ascontiguousarray(points, np.float32)
+    if points.ndim != 2 or points.shape[1] != 3 or count < 1:
+        raise MoteValueError(f"distance bins: expected points [residues, 3] and at least 1 bin, found {points.shape}, {count}", "shape")
+    found = np.zeros((len(points),) * 2, np.int32)
+    lib.mote_trunk_distance_bins(len(points), ffi.from_buffer("float[]", points), count, last, ffi.from_buffer("int32_t[]", found))
+    return found

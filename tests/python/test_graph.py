@@ -96,6 +96,8 @@ def test_shapes():
     check(lambda g, v: g.permute(v, (2, 0, 3, 1)), lambda a: a.transpose(2, 0, 3, 1), x)
     check(lambda g, v: g.slice(v, 2, 1, 3), lambda a: a[:, :, 1:4], x)
     check(lambda g, v: g.slice(g.slice(v, 0, 1, 2), 3, 1, 1), lambda a: a[1:3, :, :, 1:], x)
+    check(lambda g, *v: g.concatenate(v, 1), lambda *a: np.concatenate(a, 1), x, numbers(4, 2, 5, 2, seed=1), numbers(4, 1, 5, 2, seed=2))
+    check(lambda g, v: g.concatenate([v, v], 3), lambda a: np.concatenate([a, a], 3), x)
     check(lambda g, v: g.sum(v, 1, 2), lambda a: a.sum((1, 2)), x)
     check(lambda g, v: g.mean(v, 0, 4), lambda a: a.mean(), x)
     check(lambda g, v: g.broadcast(v, (6, 4, 5)), lambda a: np.broadcast_to(a, (6, 4, 5)).copy(), numbers(4, 1))

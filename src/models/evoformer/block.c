@@ -60,13 +60,19 @@ static void expect(mote_graph *graph, const char *what, mote_value value, int ra
     }
 }
 
-static mote_status check_state(mote_graph *graph, const mote_trunk_sizes *s, const mote_trunk_state *state)
+mote_status mote_trunk_begin(mote_graph *graph, const mote_trunk_config *config)
 {
     mote_status status = mote_graph_status(graph);
-    status = status == MOTE_OK ? mote_trunk_check(graph->context, s->config) : status;
-    if (status != MOTE_OK) {
-        mote_graph_fail(graph, status, "%s", mote_context_message(graph->context));
-        return status;
+    if (status == MOTE_OK && mote_trunk_check(graph->context, config) != MOTE_OK) {
+        return mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "%s", mote_context_message(graph->context));
+    }
+    return status;
+}
+
+static mote_status check_state(mote_graph *graph, const mote_trunk_sizes *s, const mote_trunk_state *state)
+{
+    if (mote_trunk_begin(graph, s->config) != MOTE_OK) {
+        return graph->status;
     }
     size_t residues = mote_extent(graph, state->z, 0), sequences = mote_extent(graph, state->m, 0);
     expect(graph, "z", state->z, 3, (size_t[]){residues, residues, s->c_z});
@@ -157,10 +163,8 @@ void mote_trunk_add_block(mote_graph *graph, const mote_trunk_config *config, mo
 void mote_trunk_add_stack(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack,
                           mote_trunk_state *state)
 {
-    size_t blocks = stack == MOTE_STACK_TEMPLATE ? config->template_blocks
-                    : stack == MOTE_STACK_EXTRA  ? config->extra_blocks
-                                                 : config->evoformer_blocks;
-    for (size_t i = 0; i < blocks && mote_graph_status(graph) == MOTE_OK; i++) {
+    const size_t blocks[] = {config->evoformer_blocks, config->extra_blocks, config->template_blocks};
+    for (size_t i = 0; i < blocks[stack] && mote_graph_status(graph) == MOTE_OK; i++) {
         mote_trunk_add_block(graph, config, stack, i, state);
     }
 }

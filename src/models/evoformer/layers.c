@@ -65,6 +65,13 @@ size_t mote_extent(const mote_graph *graph, mote_value value, int dimension)
 
 mote_value mote_exchange(mote_graph *graph, mote_value x) { return mote_graph_permute(graph, x, (int[]){1, 0, 2}); }
 
+mote_value mote_table_from_one(mote_graph *graph, mote_value weight)
+{
+    mote_value rows[2] = {mote_graph_constant(graph, 2, (size_t[]){1, mote_extent(graph, weight, 0)}, 0),
+                          mote_graph_permute(graph, weight, (int[]){1, 0})};
+    return mote_graph_concatenate(graph, 2, rows, 0);
+}
+
 mote_value mote_masked(mote_graph *graph, mote_value x, mote_value mask)
 {
     size_t shape[3] = {mote_extent(graph, mask, 0), mote_extent(graph, mask, 1), 1};

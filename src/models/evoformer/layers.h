@@ -40,6 +40,9 @@ size_t mote_extent(const mote_graph *graph, mote_value value, int dimension);
 /* x with the first two of its dimensions (2 or 3) exchanged. */
 mote_value mote_exchange(mote_graph *graph, mote_value x);
 
+/* A linear layer of one-hot numbers from 1 on as a table [1 + inputs, outputs]; number 0 is none. */
+mote_value mote_table_from_one(mote_graph *graph, mote_value weight);
+
 /* x [a, b, c] * mask [a, b]. */
 mote_value mote_masked(mote_graph *graph, mote_value x, mote_value mask);
 

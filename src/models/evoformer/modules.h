@@ -25,6 +25,9 @@ mote_trunk_attention mote_attention_layers(mote_graph *graph, size_t queries, si
 mote_value mote_apply_attention(mote_graph *graph, const mote_trunk_attention *layers, mote_value queries,
                                 mote_value memory, mote_value mask, mote_value bias);
 
+/* Fails unless the configuration can be. */
+mote_status mote_trunk_begin(mote_graph *graph, const mote_trunk_config *config);
+
 mote_value mote_msa_row_attention(mote_graph *graph, const mote_trunk_sizes *sizes, const mote_trunk_state *state);
 mote_value mote_msa_column_attention(mote_graph *graph, const mote_trunk_sizes *sizes, const mote_trunk_state *state);
 mote_value mote_msa_global_attention(mote_graph *graph, const mote_trunk_sizes *sizes, const mote_trunk_state *state);
