@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mote
+from mote._trunk import MODULES
 from fold_reference import features, modules, names
 from reference_models import backend
 
@@ -131,19 +132,16 @@ def compare(found, expected, bound):
         like = key.replace("bias", "weight") if key.endswith("msa_att_row.layer_norm_z.bias") else key
         if "template_pointwise_att.mha.linear_" in key and not wanted_gradients[key].any():  # one template: no choice
             like = key.replace("linear_q", "linear_v").replace("linear_k", "linear_v")
-        scale = np.abs(wanted_gradients[like]).max()
-        errors[f"gradient of {key}"] = np.abs(got - wanted_gradients[key]).max() / scale
+        scale, error = np.abs(wanted_gradients[like]).max(), np.abs(got - wanted_gradients[key]).max()
+        errors[f"gradient of {key}"] = error / scale if scale else error
     for key, expected in wanted_gradients.items():
         if key not in gradients:
             assert not expected.any(), f"{key} has no gradient here"
-    worst = max(errors, key=errors.get)
-    assert errors[worst] <= bound, f"{worst}: {errors[worst]:.1e}, expected at most {bound:.1e}"
-    return errors[worst]
+    wrong = {key: f"{error:.1e}" for key, error in errors.items() if not error <= bound}
+    assert not wrong, f"expected at most {bound:.1e}: {wrong}"
 
 
 # ---- modules ----
-
-from mote._trunk import MODULES  # noqa: E402
 
 CASES = [("evoformer", m) for m in MODULES] + [("extra", m) for m in MODULES[:4]] + [("template", m) for m in MODULES[4:]]
 CASES = [("monomer", *case) for case in CASES] + [("multimer_v3", s, m) for s, m in CASES if m in ("triangle_outgoing", "triangle_incoming")]
@@ -239,8 +237,8 @@ def whole_round(c, templates, seed=5, padding=2):
     batch = features.random_batch(c, seed, templates=templates, padding=padding)
     rng = np.random.default_rng(seed)
     n = len(batch["aatype"])
-    if templates > 2:
-        batch["template_mask"][:] = [1, 0, 1]
+    if templates:
+        batch["template_mask"][:] = {1: [1], 2: [0, 0], 3: [1, 0, 1]}[templates]
     previous = {"m": rng.normal(size=(n, c["c_m"])), "z": rng.normal(size=(n, n, c["c_z"])), "atoms": rng.normal(size=(n, 37, 3)) * 6}
     there = batch["seq_mask"] > 0
     loss = {
@@ -277,7 +275,7 @@ def run_round(c, weights, batch, previous, loss, policy=None, **changes):
 
 
 @pytest.mark.parametrize("piece", [0, 3])
-@pytest.mark.parametrize("kind, templates", [("monomer", 3), ("monomer", 1), ("monomer_plain", 0), ("multimer_v3", 2)])
+@pytest.mark.parametrize("kind, templates", [("monomer", 3), ("monomer", 2), ("monomer", 1), ("monomer_plain", 0), ("multimer_v3", 2)])
 def test_round(kind, templates, piece):
     """Algorithm 2, embedders, templates and recycling included."""
     c = names.small(kind)
@@ -295,6 +293,149 @@ def test_round(kind, templates, piece):
 
 # Six blocks and the embedders, as a chain.
 ROUND = 3 * BLOCK
+
+# ---- what changes nothing, and what does ----
+
+
+@pytest.mark.parametrize("kind, stack", [("monomer", "evoformer"), ("monomer", "extra"), ("multimer_v3", "evoformer")])
+def test_pieces_change_no_bit_of_values(kind, stack):
+    c = names.small(kind)
+    weights = names.random_weights(c, 2)
+    arrays, loss = problem(c, stack)
+    build = lambda g, trunk, *values: trunk.block(stack, 0, *values)
+    whole, *others = [ours(build, c, weights, arrays, loss, gradients=False, piece=piece)[0] for piece in (0, 1, 3, 100)]
+    for other in others:
+        assert all(np.array_equal(other[key], whole[key]) for key in whole)
+
+
+@pytest.mark.parametrize("stack", ["evoformer", "extra"])
+def test_padding_changes_no_bit(stack):
+    """Masked residues and sequences behind the others: what is there keeps its bits, in values and in gradients of m and z."""
+    c = names.small("monomer")
+    weights = names.random_weights(c, 2)
+    arrays, loss = problem(c, stack, residues=70, sequences=70)
+    arrays["pair_mask"][:], arrays["msa_mask"][:] = 1, 1
+    arrays["pair_mask"][40:], arrays["pair_mask"][:, 40:] = 0, 0
+    arrays["msa_mask"][33:], arrays["msa_mask"][:, 40:] = 0, 0
+    loss["m"], loss["z"] = loss["m"] * arrays["msa_mask"][..., None], loss["z"] * arrays["pair_mask"][..., None]
+    cut = {"m": np.s_[:33, :40], "z": np.s_[:40, :40], "msa_mask": np.s_[:33, :40], "pair_mask": np.s_[:40, :40]}
+    build = lambda g, trunk, *values: trunk.block(stack, 0, *values)
+    alone = ours(build, c, weights, {k: x[cut[k]] for k, x in arrays.items()}, {k: x[cut[k]] for k, x in loss.items()}, piece=16)
+    padded = ours(build, c, weights, arrays, loss, piece=16)
+    for one, other in zip(alone, padded):
+        for key in ("m", "z"):
+            assert np.array_equal(one[key], other[key][cut[key]]), key
+
+
+@pytest.mark.parametrize("policy, bits", [("bf16", 8), ("mxint8", 6), ("mxfp8", 3), ("mxfp6", 2), ("mxfp4", 1)])
+def test_policies(policy, bits):
+    """A whole round in every family of formats, forward and backward. bits: of an element's mantissa, so u = 2^-(bits + 1). Five blocks of
+    nine modules with three products in a row and two operands each: the root of 5 * 9 * 3 * 2 errors of one rounding, and never as
+    large as the result."""
+    c = names.small("monomer")
+    weights = names.random_weights(c, 4)
+    batch, previous, loss = whole_round(c, 3)
+    exact = run_round(c, weights, batch, previous, loss, piece=3)
+    found = run_round(c, weights, batch, previous, loss, policy, piece=3)
+    for key in loss:
+        there = loss[key] != 0
+        error = np.linalg.norm((found[0][key] - exact[0][key])[there]) / np.linalg.norm(exact[0][key][there])
+        assert 0 < error < min(1, (5 * 9 * 3 * 2) ** 0.5 * 2.0 ** -(bits + 1)), (key, error)
+    assert all(np.isfinite(x).all() for x in found[1].values())
+
+
+def test_distance_bins():
+    """Also just on an edge, where the reference has no bin, and nearer than the first."""
+    points = np.random.default_rng(2).normal(size=(30, 3)).astype(np.float32) * 9
+    points[:4] = [[0, 0, 0], [3.25, 0, 0], [0, 4.5, 0], [0, 0, 3]]
+    for count, last in ((15, 20.75), (39, 50.75)):
+        hot = modules.distance_bins(NUMPY, points.astype(np.float64), 3.25, last, count)
+        assert np.array_equal(mote.distance_bins(points, count, last), hot.any(-1) * (hot.argmax(-1) + 1))
+    with pytest.raises(mote.MoteValueError, match="expected points"):
+        mote.distance_bins(points[0], 15, 20.75)
+
+
+def test_dropout_is_shared_along_rows_and_columns():
+    """What a module adds is 0 in whole channels of a column (or row, the ending node's), at the rates of the configuration."""
+    c = names.small("monomer", c_m=40, c_z=40)
+    weights = names.random_weights(c, 2)
+    for module, key, axis, rate in (
+        ("msa_row_attention", "m", 0, 0.15), ("triangle_outgoing", "z", 0, 0.25), ("triangle_incoming", "z", 0, 0.25),
+        ("triangle_starting", "z", 0, 0.25), ("triangle_ending", "z", 1, 0.25),
+        ("msa_column_attention", "m", 0, 0), ("msa_transition", "m", 0, 0), ("outer_product_mean", "z", 0, 0), ("pair_transition", "z", 0, 0),
+    ):  # fmt: skip
+        arrays, loss = problem(c, "evoformer", residues=20)
+        arrays["msa_mask"][:], arrays["pair_mask"][:] = 1, 1
+
+        def build(g, trunk, *values):
+            with g.layer(LAYERS["evoformer"]):
+                return trunk.module("evoformer", module, *values)
+
+        run = lambda **changes: ours(build, c, weights, arrays, loss, gradients=False, **changes)[0][key] - arrays[key]
+        kept = run(training=0)
+        for piece in (0, 3):
+            dropped = run(training=1, piece=piece)
+            gone = dropped == 0
+            assert (gone == gone.any(axis, keepdims=True)).all()
+            assert abs(gone.mean() - rate) < 5 * (rate * (1 - rate) / (gone.size / gone.shape[axis])) ** 0.5 + 1e-9, module
+            assert np.abs(np.where(gone, 0, dropped - kept / (1 - rate))).max() < 1e-5
+
+
+def test_names_and_shapes_of_the_published_models():
+    for kind in ("monomer_ptm", "multimer_v3"):
+        g = mote.Graph()
+        mote.Trunk(g, {"multimer": kind.startswith("multimer")}).build(16, 4, 4, 2)
+        wanted = names.canonical_shapes(names.sizes(kind))
+        wanted = {key: shape for key, shape in wanted.items() if not key.startswith(("structure_module", "aux_heads"))}
+        assert {key: g.shape(v) for key, v in g.parameters.items()} == wanted
+
+
+def test_starting_values():
+    """Residuals start at 0 and gates open, so a new block changes nothing (supplement 1.11.4)."""
+    c = names.small("monomer")
+    arrays, _ = problem(c, "evoformer")
+    g = mote.Graph()
+    values = [g.input(key, arrays[key].shape) for key in ("m", "z", "msa_mask", "pair_mask")]
+    m, z = trunk_of(g, c, piece=3).block("evoformer", 0, *values)
+    g.output(m)
+    g.output(z)
+    plan = mote.Plan(g)
+    plan.initialize(1)
+    for v, key in zip(values, ("m", "z", "msa_mask", "pair_mask")):
+        plan[v][...] = arrays[key]
+    plan.run()
+    assert np.array_equal(plan[m], arrays["m"]) and np.array_equal(plan[z], arrays["z"])
+    name = "evoformer.blocks.0.pair_stack.tri_att_start.mha.linear_"
+    assert (plan[g.parameters[f"{name}g.bias"]] == 1).all() and plan[g.parameters[f"{name}q.weight"]].any()
+
+
+def test_mistakes():
+    g = mote.Graph()
+    with pytest.raises(mote.MoteValueError, match="unknown key 'c_q'"):
+        mote.Trunk(g, {"c_q": 3})
+    with pytest.raises(mote.MoteValueError, match="trunk: pair_heads: expected 1 to 1048576, found 0"):
+        mote.Trunk(g, {"pair_heads": 0})
+    with pytest.raises(mote.MoteValueError, match="trunk: pair_dropout: expected from 0 to below 1, found 1"):
+        mote.Trunk(g, {"pair_dropout": 1.0})
+    with pytest.raises(mote.MoteValueError, match="found 'tail'"):
+        mote.Trunk(g).module("tail", "pair_transition", -1, -1)
+
+    def wrong(shapes, message, stack="evoformer", module="msa_transition"):
+        g = mote.Graph()
+        values = [g.input(str(i), shape) for i, shape in enumerate(shapes)]
+        with pytest.raises(mote.MoteValueError, match=message):
+            mote.Trunk(g).module(stack, module, *values)
+
+    right = [(4, 5, 256), (5, 5, 128), (4, 5), (5, 5)]
+    for i, message in enumerate((r"m must be fp32 \[4, 5, 256\]", r"z must be fp32 \[5, 5, 128\]", r"msa_mask must be fp32 \[4, 5\]", r"pair_mask must be fp32 \[5, 5\]")):
+        wrong([(*shape[:-1], 7) if i == j else shape for j, shape in enumerate(right)], f"trunk: {message}")
+    wrong([(4, 5, 256), (5, 5, 64), (4, 5), (5, 5)], "the stack has no module 0", "template", "msa_row_attention")
+    with pytest.raises(mote.MoteValueError, match="expected 1 to 4 templates, found 5"):
+        mote.Trunk(mote.Graph()).build(4, 2, 2, 5)
+    with pytest.raises(mote.MoteValueError, match="at least 1 residue"):
+        mote.Trunk(mote.Graph()).build(0, 2, 2)
+    with pytest.raises(mote.MoteValueError, match="expected 4 arrays of 3 numbers"):
+        mote.Trunk(mote.Graph(), {"multimer": 1}).relative_positions([1, 2, 3])
 
 # ---- memory ----
 
@@ -321,3 +462,20 @@ def test_memory_of_a_block():
     pairs = 1024 * 1024 * 128 * 4
     taken = (memory["total"] - memory["parameters"]) / pairs
     assert 2.25 < taken <= 2.7, taken
+
+
+def test_training_memory():
+    """Under a limit blocks are computed twice: two blocks then take what one does, and their results."""
+
+    def measured(**options):
+        g = mote.Graph()
+        trunk = mote.Trunk(g, {"evoformer_blocks": 4})
+        m = g.embedding(g.parameter("m", (4, 256), spread=1), g.input("rows", (32, 64), "int32"))
+        z = g.embedding(g.parameter("z", (4, 128), spread=1), g.input("kinds", (64, 64), "int32"))
+        m, z = trunk.stack("evoformer", m, z, g.input("msa_mask", (32, 64)), g.input("pair_mask", (64, 64)))
+        g.differentiate(g.add(g.sum(m, 0, 3), g.sum(z, 0, 3)))
+        return mote.measure(g, **options)
+
+    free = measured()
+    held = measured(memory_limit=free["total"] - free["saved"] // 2)
+    assert free["segments"] == 4 and held["recomputed"] > 0 and held["saved"] < 0.6 * free["saved"]
