@@ -440,10 +440,10 @@ def test_mistakes():
 # ---- memory ----
 
 
-def block_memory(residues=1024, sequences=128, piece=16, differentiated=False, **options):
-    """What one block of the published size takes, its inputs made by the graph as a block before would."""
+def block_memory(residues=1024, sequences=128, **changes):
+    """A block of the published size, its inputs made by the graph as a block before would; and what it takes, in pair tensors."""
     g = mote.Graph()
-    trunk = mote.Trunk(g, {"piece": piece})
+    trunk = mote.Trunk(g, changes)
     kinds = g.input("kinds", (residues, residues), "int32")
     rows = g.input("rows", (sequences, residues), "int32")
     m = g.embedding(g.parameter("m", (4, 256), spread=1), rows)
@@ -451,17 +451,15 @@ def block_memory(residues=1024, sequences=128, piece=16, differentiated=False, *
     m, z = trunk.block("evoformer", 0, m, z, g.input("msa_mask", (sequences, residues)), g.input("pair_mask", (residues, residues)))
     g.output(m)
     g.output(z)
-    if differentiated:
-        g.differentiate(g.add(g.sum(m, 0, 3), g.sum(z, 0, 3)))
-    return g, mote.measure(g, **options)
+    memory = mote.measure(g)
+    return (memory["total"] - memory["parameters"]) / (residues * residues * 128 * 4)
 
 
 def test_memory_of_a_block():
     """The pairs, the one whole factor of a triangle multiplication, the MSA (a quarter of the pairs) and a piece."""
-    _, memory = block_memory()
-    pairs = 1024 * 1024 * 128 * 4
-    taken = (memory["total"] - memory["parameters"]) / pairs
-    assert 2.25 < taken <= 2.7, taken
+    assert 2.25 < block_memory() < 2.4
+    assert 2.25 < block_memory(multimer=1, piece=4) < 2.3
+    assert block_memory(residues=256, piece=0) > 8
 
 
 def test_training_memory():
