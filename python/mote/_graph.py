@@ -62,6 +62,13 @@ class Graph:
         kind = lib.MOTE_INITIAL_NORMAL if spread else lib.MOTE_INITIAL_ONES if value else lib.MOTE_INITIAL_ZEROS
         return self._checked(lib.mote_graph_parameter(self._pointer, name.encode(), len(shape), list(shape), kind, spread))
 
+    @contextmanager
+    def shared(self, first: Value):
+        """Parameters made inside whose names are taken by one made since value first are that one."""
+        lib.mote_graph_share(self._pointer, first)
+        yield self
+        lib.mote_graph_share(self._pointer, NONE)
+
     def output(self, value: Value) -> None:
         """Keeps a value until the end of a run, so that a plan can show it."""
         lib.mote_graph_output(self._pointer, value)
