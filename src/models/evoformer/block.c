@@ -86,6 +86,15 @@ static mote_status check_state(mote_graph *graph, const mote_trunk_sizes *s, con
 
 /* ---- building ---- */
 
+static bool is_stack(mote_graph *graph, mote_trunk_stack stack)
+{
+    bool known = stack >= MOTE_STACK_EVOFORMER && stack <= MOTE_STACK_TEMPLATE;
+    if (!known) {
+        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "trunk: there is no stack %d", (int)stack);
+    }
+    return known;
+}
+
 static mote_value transition(mote_graph *graph, const mote_trunk_sizes *s, const char *name, mote_value x)
 {
     mote_graph_enter(graph, name);
@@ -146,6 +155,9 @@ void mote_trunk_add_module(mote_graph *graph, const mote_trunk_config *config, m
 void mote_trunk_add_block(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack, size_t number,
                           mote_trunk_state *state)
 {
+    if (!is_stack(graph, stack)) {
+        return;
+    }
     char name[64];
     bool template = stack == MOTE_STACK_TEMPLATE;
     const mote_trunk_module *order =
@@ -164,7 +176,7 @@ void mote_trunk_add_stack(mote_graph *graph, const mote_trunk_config *config, mo
                           mote_trunk_state *state)
 {
     const size_t blocks[] = {config->evoformer_blocks, config->extra_blocks, config->template_blocks};
-    for (size_t i = 0; i < blocks[stack] && mote_graph_status(graph) == MOTE_OK; i++) {
+    for (size_t i = 0; is_stack(graph, stack) && i < blocks[stack] && mote_graph_status(graph) == MOTE_OK; i++) {
         mote_trunk_add_block(graph, config, stack, i, state);
     }
 }
