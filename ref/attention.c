@@ -114,7 +114,7 @@ static matrix scores_of(const ref_attention *a)
     return t;
 }
 
-/* 2^x within 1 ulp for an x that is off by error and is rounded once more. */
+/* 2^x within 1.02 ulp, or 1.42 units of roundoff, for an x that is off by error and is rounded once more. */
 static double power_error(double x, double error)
 {
     if (x + error + u * fabs(x) < -101) {

@@ -51,6 +51,10 @@ typedef enum mote_initializer {
 MOTE_API mote_value mote_graph_parameter(mote_graph *graph, const char *name, int rank, const size_t *shape,
                                          mote_initializer initializer, double spread);
 
+/* From now on a parameter (or an input) whose name one made since value first has is that one, if it has its shape, as
+ * where one network is applied several times; MOTE_NO_VALUE: no more. */
+MOTE_API void mote_graph_share(mote_graph *graph, mote_value first);
+
 /* Keeps a value until the end of a run, so that it can be read. */
 MOTE_API void mote_graph_output(mote_graph *graph, mote_value value);
 

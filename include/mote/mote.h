@@ -12,6 +12,7 @@
  *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
  *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
+ *   mote/trunk.h      AlphaFold 2's trunk
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
  *
@@ -47,5 +48,6 @@
 #include "mote/report.h"
 #include "mote/status.h"
 #include "mote/train.h"
+#include "mote/trunk.h"
 
 #endif

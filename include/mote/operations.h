@@ -45,6 +45,9 @@ MOTE_API mote_value mote_graph_permute(mote_graph *graph, mote_value x, const in
 /* count entries from begin on along axis. */
 MOTE_API mote_value mote_graph_slice(mote_graph *graph, mote_value x, int axis, size_t begin, size_t count);
 
+/* 1 to 32 values one behind the other along axis; elsewhere their shapes are equal. */
+MOTE_API mote_value mote_graph_concatenate(mote_graph *graph, int count, const mote_value *values, int axis);
+
 /* a [..., m, k] b [..., k, n]; with transpose_a, a is [..., k, m], with transpose_b, b is [..., n, k]. Leading
  * dimensions are equal. A product: both sides in the policy's forward_activation. */
 MOTE_API mote_value mote_graph_matmul(mote_graph *graph, mote_value a, mote_value b, int transpose_a, int transpose_b);

@@ -10,7 +10,7 @@
 
 from ._arrays import MXArray, formats, quantize
 from ._evoformer import evoformer_attention, evoformer_attention_backward
-from ._graph import Graph, Optimizer, Plan
+from ._graph import Graph, Optimizer, Plan, measure
 from ._files import load, metadata, save
 from ._products import (
     PackedArray,
@@ -23,6 +23,7 @@ from ._products import (
     pack,
     policies,
 )
+from ._trunk import Trunk, distance_bins
 from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
@@ -42,9 +43,11 @@ __all__ = [
     "Progress",
     "TrainPlan",
     "TrainResult",
+    "Trunk",
     "build_model",
     "convolve",
     "convolve_backward",
+    "distance_bins",
     "evaluate",
     "evoformer_attention",
     "evoformer_attention_backward",
@@ -53,6 +56,7 @@ __all__ = [
     "linear_backward",
     "load",
     "matmul",
+    "measure",
     "metadata",
     "pack",
     "plan_training",

@@ -62,6 +62,13 @@ class Graph:
         kind = lib.MOTE_INITIAL_NORMAL if spread else lib.MOTE_INITIAL_ONES if value else lib.MOTE_INITIAL_ZEROS
         return self._checked(lib.mote_graph_parameter(self._pointer, name.encode(), len(shape), list(shape), kind, spread))
 
+    @contextmanager
+    def shared(self, first: Value):
+        """Parameters made inside whose names are taken by one made since value first are that one."""
+        lib.mote_graph_share(self._pointer, first)
+        yield self
+        lib.mote_graph_share(self._pointer, NONE)
+
     def output(self, value: Value) -> None:
         """Keeps a value until the end of a run, so that a plan can show it."""
         lib.mote_graph_output(self._pointer, value)
@@ -107,6 +114,9 @@ class Graph:
 
     def slice(self, x, axis, begin, count):
         return self._call("slice", x, axis, begin, count)
+
+    def concatenate(self, values, axis):
+        return self._call("concatenate", len(values), list(values), axis)
 
     def matmul(self, a, b, transpose_a=False, transpose_b=False):
         return self._call("matmul", a, b, transpose_a, transpose_b)
@@ -270,9 +280,18 @@ class Plan:
     @property
     def memory(self) -> dict:
         """Bytes by purpose: all that the plan will ever take."""
-        memory = lib.mote_plan_get_memory(self._pointer)
-        names = ("total", "parameters", "gradients", "inputs", "saved", "temporaries", "workspace", "segments", "recomputed")
-        return {name: getattr(memory, name) for name in names}
+        return _named(lib.mote_plan_get_memory(self._pointer))
+
+
+def _named(memory) -> dict:
+    return {name: getattr(memory, name) for name, _ in ffi.typeof("mote_plan_memory").fields}
+
+
+def measure(graph: Graph, memory_limit: int = 0, only_forward: bool = False) -> dict:
+    """What Plan(...).memory would say, without allocating anything."""
+    options, memory = ffi.new("mote_plan_options *", [memory_limit, ffi.NULL, only_forward]), ffi.new("mote_plan_memory *")
+    graph._context.check(lib.mote_plan_measure(graph._pointer, options, memory))
+    return _named(memory[0])
 
 
 class Optimizer:

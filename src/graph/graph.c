@@ -199,7 +199,7 @@ static mote_value named_value(mote_graph *graph, const mote_value_info *info, co
             return v;
         }
         mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "%s '%s': %s", what, full,
-                        again ? "it has another shape for the last, shorter piece" : "the name is taken");
+                        again ? "it had another shape before" : "the name is taken");
         return MOTE_NO_VALUE;
     }
     mote_value_info made = *info;
@@ -249,6 +249,8 @@ mote_value mote_graph_parameter(mote_graph *graph, const char *name, int rank, c
     }
     return named_value(graph, &info, name, "parameter");
 }
+
+void mote_graph_share(mote_graph *graph, mote_value first) { graph->again = first; }
 
 static bool known(const mote_graph *graph, mote_value value) { return value >= 0 && value < graph->value_count; }
 

@@ -66,7 +66,7 @@ struct mote_graph {
     int number;          /* for new nodes: -1, their own; otherwise of the node whose gradient is being made */
     mote_pieces *pieces; /* owned: of its nodes and, a body's gradients aside, of those in its bodies */
     mote_value body;     /* the first value of the body of pieces that is being built, or MOTE_NO_VALUE */
-    mote_value again;    /* while a body is built for the second time: values from here on are found by their names */
+    mote_value again;    /* values from here on are found by their names (a body's second time); or MOTE_NO_VALUE */
     mote_status status;
     char message[512]; /* of the first failure */
 };

@@ -33,4 +33,7 @@ void train_faults(mote_context *context, const char *sequences, bool all);
 /* Every allocation of a graph of pieces, from building to running it. */
 void pieces_faults(mote_context *context);
 
+/* Every allocation of AlphaFold 2's trunk, built and measured. */
+void trunk_faults(mote_context *context);
+
 #endif

@@ -96,10 +96,58 @@ def test_shapes():
     check(lambda g, v: g.permute(v, (2, 0, 3, 1)), lambda a: a.transpose(2, 0, 3, 1), x)
     check(lambda g, v: g.slice(v, 2, 1, 3), lambda a: a[:, :, 1:4], x)
     check(lambda g, v: g.slice(g.slice(v, 0, 1, 2), 3, 1, 1), lambda a: a[1:3, :, :, 1:], x)
+    check(lambda g, *v: g.concatenate(v, 1), lambda *a: np.concatenate(a, 1), x, numbers(4, 2, 5, 2, seed=1), numbers(4, 1, 5, 2, seed=2))
+    check(lambda g, v: g.concatenate([v, v], 3), lambda a: np.concatenate([a, a], 3), x)
     check(lambda g, v: g.sum(v, 1, 2), lambda a: a.sum((1, 2)), x)
     check(lambda g, v: g.mean(v, 0, 4), lambda a: a.mean(), x)
     check(lambda g, v: g.broadcast(v, (6, 4, 5)), lambda a: np.broadcast_to(a, (6, 4, 5)).copy(), numbers(4, 1))
     check(lambda g, v: g.scale(v, -2.5), lambda a: -2.5 * a, x)
+
+
+def test_shared_parameters():
+    """A network that is applied twice has one set of parameters, and the sum of both gradients; outside, names are taken again."""
+    w = numbers(5, 5, seed=3)
+    made = []
+
+    def twice(g, x):
+        first = x
+        for _ in range(2):
+            with g.shared(first):
+                made.append(g.parameter("w", (5, 5)))
+            x = g.map("tanh", g.linear(x, made[-1]))
+        return x
+
+    g = mote.Graph()
+    x = g.input("x", (3, 5))
+    y = twice(g, x)
+    assert made[0] == made[1] and len(g.parameters) == 1
+    g.differentiate(g.sum(y, 0, 2))
+    plan = mote.Plan(g)
+    values = numbers(3, 5)
+    plan[x][...], plan[made[0]][...] = values, w
+    plan.run()
+    f = lambda a, b: np.tanh(np.tanh(a @ b.T) @ b.T).sum()
+    wanted = central_differences(f, [values.astype(np.float32).astype(np.float64), w.astype(np.float32).astype(np.float64)], 1)
+    assert np.abs(plan[g.gradient(made[0])] - wanted).max() <= 1e-5 * np.abs(wanted).max()
+    g = mote.Graph()
+    g.parameter("w", (5, 5))
+    with pytest.raises(mote.MoteValueError, match="the name is taken"):
+        g.parameter("w", (5, 5))
+    g = mote.Graph()
+    first = g.parameter("w", (5, 5))
+    with pytest.raises(mote.MoteValueError, match="it had another shape before"), g.shared(first):
+        g.parameter("w", (5, 4))
+
+
+def test_concatenate_refuses():
+    g = mote.Graph()
+    with pytest.raises(mote.MoteValueError, match="dimension 1: value 1 has 4 entries, expected 3"):
+        g.concatenate([g.input("a", (2, 3)), g.input("b", (2, 4))], 0)
+    g = mote.Graph()
+    with pytest.raises(mote.MoteValueError, match="axis 2 of 2 dimensions"):
+        g.concatenate([g.input("a", (2, 3))], 2)
+    with pytest.raises(mote.MoteValueError, match="expected 1 to 32 values, found 0"):
+        mote.Graph().concatenate([], 0)
 
 
 @pytest.mark.parametrize("turns", [(0, 0), (0, 1), (1, 0), (1, 1)])

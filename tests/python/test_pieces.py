@@ -496,7 +496,7 @@ def test_mistakes():
     mistake(lambda g, p: g.reshape(p, (g.shape(p)[0] * 4,)), "cannot be joined", result_axis=1)
     mistake(same, "the last, shorter piece gives another shape", result_axis=None)
     mistake(lambda g, p: g.linear(p, g.parameter("w", (3, 9))), "linear: x has 4 columns, the weight 9")
-    mistake(lambda g, p: g.linear(p, g.parameter("w", (g.shape(p)[0], 4))), "parameter 'w': it has another shape for the last", result_axis=1, length=3)
+    mistake(lambda g, p: g.linear(p, g.parameter("w", (g.shape(p)[0], 4))), "parameter 'w': it had another shape before", result_axis=1, length=3)
     mistake(lambda g, p: 1 / 0, "division", error=ZeroDivisionError)
 
     def layer(g, p):

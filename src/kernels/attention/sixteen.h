@@ -188,7 +188,7 @@ INLINE float sixteen_largest(sixteen a)
 /* 2^x for x <= 0, 0 below 2^lowest; NaN stays NaN. x is split into its nearest integer n, found by adding a number so
  * large that nothing smaller than one fits, and the rest r, exactly; 2^r by the polynomial of degree 6 with the
  * smallest relative error on [-1/2, 1/2] whose value at 0 is 1: 2^-28.5. With the roundings of its last two steps the
- * result is within 0.8 ulp. */
+ * result is within 1.02 ulp (all fractions were tried). */
 INLINE sixteen sixteen_exp2(sixteen x)
 {
     const sixteen shift = sixteen_set(0x1.8p23f);
