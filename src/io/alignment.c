@@ -1,19 +1,14 @@
 /* Alignments: the table of formats, the text they are read from, and the rows they fill. */
 #include "io/alignment.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "io/alignment_format.h"
 #include "io/format.h"
-#include "io/unpack.h"
 
 static const mote_alignment_kind *const kinds[] = {&mote_alignment_stockholm, &mote_alignment_records};
 
 enum { KINDS = sizeof kinds / sizeof kinds[0], DELETIONS_MAXIMUM = UINT16_MAX };
-
-static const size_t text_maximum = (size_t)4 << 30, first_capacity = (size_t)1 << 20;
 
 static const char letters[] = "ACDEFGHIKLMNPQRSTVWYX-", types[] = "ARNDCQEGHILKMFPSTWYVX-";
 
@@ -44,43 +39,14 @@ char mote_residue_letter(uint8_t code) { return letters[code]; }
 
 uint8_t mote_residue_type(uint8_t code) { return (uint8_t)(strchr(types, letters[code]) - types); }
 
-/* ---- messages ---- */
+/* ---- names ---- */
 
-mote_status mote_alignment_bad(const mote_alignment_text *text, size_t at, const char *format, ...)
+const char *mote_alignment_name(const mote_text_file *text, const uint8_t *name, size_t length)
 {
-    char said[512];
-    size_t line = 1, begin = 0;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(said, sizeof said, format, arguments);
-    va_end(arguments);
-    for (size_t i = 0; i < at && i < text->size; i++) {
-        if (text->bytes[i] == '\n') {
-            line++;
-            begin = i + 1;
-        }
-    }
-    return mote_bad_path(text->context, text->path, "line %zu, column %zu: %s", line, at - begin + 1, said);
-}
-
-const char *mote_alignment_byte(int byte, char shown[32])
-{
-    if (byte > ' ' && byte < 0x7F) {
-        snprintf(shown, 32, "the byte 0x%02X ('%c')", (unsigned)byte, byte);
-    } else {
-        snprintf(shown, 32, "the byte 0x%02X", (unsigned)byte);
-    }
-    return shown;
-}
-
-static bool is_blank(uint8_t byte) { return byte == ' ' || (byte >= '\t' && byte <= '\r'); }
-
-const char *mote_alignment_name(const mote_alignment_text *text, const uint8_t *name, size_t length)
-{
-    while (length > 0 && is_blank(name[length - 1])) {
+    while (length > 0 && mote_is_blank(name[length - 1])) {
         length--;
     }
-    while (length > 0 && is_blank(*name)) {
+    while (length > 0 && mote_is_blank(*name)) {
         name++;
         length--;
     }
@@ -93,8 +59,7 @@ const char *mote_alignment_name(const mote_alignment_text *text, const uint8_t *
 
 /* ---- rows ---- */
 
-mote_status mote_alignment_reserve(const mote_alignment_text *text, size_t rows, size_t columns,
-                                   mote_alignment *alignment)
+mote_status mote_alignment_reserve(const mote_text_file *text, size_t rows, size_t columns, mote_alignment *alignment)
 {
     size_t count, bytes;
     if (columns > MOTE_ALIGNMENT_COLUMNS_MAXIMUM || rows > MOTE_ALIGNMENT_ROWS_MAXIMUM) {
@@ -131,7 +96,7 @@ void mote_alignment_begin(mote_alignment_row *r, size_t row)
 mote_status mote_alignment_insert(mote_alignment_row *r, size_t at)
 {
     if (r->deletions == DELETIONS_MAXIMUM) {
-        return mote_alignment_bad(r->text, at, "an insertion of more than %d residues", DELETIONS_MAXIMUM);
+        return mote_text_file_bad(r->text, at, "an insertion of more than %d residues", DELETIONS_MAXIMUM);
     }
     r->deletions++;
     return MOTE_OK;
@@ -159,41 +124,7 @@ mote_status mote_alignment_put(mote_alignment_row *r, uint8_t letter, size_t at)
 
 /* ---- the file ---- */
 
-/* All bytes of a file, packed or not; the caller releases them. */
-static mote_status read_text(mote_context *context, const char *path, uint8_t **bytes, size_t *size)
-{
-    mote_unpack file;
-    size_t capacity = 0, count = 1;
-    *bytes = NULL;
-    *size = 0;
-    mote_status status = mote_unpack_open(context, path, &file);
-    while (status == MOTE_OK && count > 0) {
-        if (*size == capacity) { /* one byte more than a plain file has, so that its end is seen */
-            size_t wanted = capacity ? 2 * capacity : first_capacity;
-            if (!capacity && !file.stream && file.input.size < text_maximum) {
-                wanted = (size_t)file.input.size + 1;
-            }
-            uint8_t *grown = capacity > text_maximum ? NULL : mote_allocate(context, wanted);
-            if (!grown) {
-                status = capacity > text_maximum ? mote_bad_path(context, path, "more than 4 GiB of text")
-                                                 : MOTE_ERROR_MEMORY;
-                break;
-            }
-            if (*bytes) {
-                memcpy(grown, *bytes, *size);
-            }
-            mote_release(context, *bytes);
-            *bytes = grown;
-            capacity = wanted;
-        }
-        status = mote_unpack_read(&file, capacity - *size, *bytes + *size, &count);
-        *size += count;
-    }
-    mote_unpack_close(&file);
-    return status;
-}
-
-static mote_status parse(const mote_alignment_text *text, mote_alignment *alignment)
+static mote_status parse(const mote_text_file *text, mote_alignment *alignment)
 {
     for (int i = 0; i < KINDS; i++) {
         if (kinds[i]->matches(text)) {
@@ -202,14 +133,14 @@ static mote_status parse(const mote_alignment_text *text, mote_alignment *alignm
     }
     size_t at = 0;
     char shown[32];
-    while (at < text->size && is_blank(text->bytes[at])) {
+    while (at < text->size && mote_is_blank(text->bytes[at])) {
         at++;
     }
     if (at == text->size) {
         return mote_bad_path(text->context, text->path, "expected an alignment, found an empty file");
     }
-    return mote_alignment_bad(text, at, "expected an alignment ('>' of A3M and FASTA, or '# STOCKHOLM 1.0'), found %s",
-                              mote_alignment_byte(text->bytes[at], shown));
+    return mote_text_file_bad(text, at, "expected an alignment ('>' of A3M and FASTA, or '# STOCKHOLM 1.0'), found %s",
+                              mote_text_file_byte(text->bytes[at], shown));
 }
 
 mote_status mote_alignment_read(mote_context *context, const char *path, mote_alignment **read)
@@ -217,7 +148,7 @@ mote_status mote_alignment_read(mote_context *context, const char *path, mote_al
     uint8_t *bytes;
     size_t size;
     *read = NULL;
-    mote_status status = read_text(context, path, &bytes, &size);
+    mote_status status = mote_text_file_read(context, path, &bytes, &size);
     struct mote_alignment_memory *memory = status == MOTE_OK ? mote_allocate(context, sizeof *memory) : NULL;
     if (!memory) {
         mote_release(context, bytes);
@@ -231,10 +162,7 @@ mote_status mote_alignment_read(mote_context *context, const char *path, mote_al
         return MOTE_ERROR_MEMORY;
     }
     *alignment = (mote_alignment){.memory = memory};
-    while (size > 0 && (bytes[size - 1] == '\0' || is_blank(bytes[size - 1]))) {
-        size--;
-    }
-    mote_alignment_text text = {context, path, &memory->arena, bytes, size};
+    mote_text_file text = {context, path, &memory->arena, bytes, size};
     status = parse(&text, alignment);
     mote_release(context, bytes);
     if (status != MOTE_OK) {

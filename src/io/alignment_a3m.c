@@ -31,7 +31,7 @@ static size_t first_odd(size_t count, const mote_record *records, column_rule ru
 }
 
 /* Names the place where a row ends too early, or where the first column too many stands. */
-static mote_status bad_width(const mote_alignment_text *text, const mote_record *records, size_t odd, column_rule rule)
+static mote_status bad_width(const mote_text_file *text, const mote_record *records, size_t odd, column_rule rule)
 {
     size_t wanted = width(&records[0], rule), at = records[odd].header;
     mote_record_cursor cursor = mote_record_open(text, &records[odd]);
@@ -43,12 +43,12 @@ static mote_status bad_width(const mote_alignment_text *text, const mote_record 
         at = cursor.at;
     }
     const char *name = mote_record_name(text, &records[odd]);
-    return mote_alignment_bad(text, at, "row %zu ('%.60s') has %zu columns, expected %zu as in the query", odd + 1,
+    return mote_text_file_bad(text, at, "row %zu ('%.60s') has %zu columns, expected %zu as in the query", odd + 1,
                               name ? name : "", width(&records[odd], rule), width(&records[0], rule));
 }
 
 /* Positive numbers with commas between them; returns how many, 0 if it is something else. *at goes behind them. */
-static size_t read_numbers(const mote_alignment_text *text, size_t *at, size_t *numbers)
+static size_t read_numbers(const mote_text_file *text, size_t *at, size_t *numbers)
 {
     size_t count = 0;
     bool more = true;
@@ -71,7 +71,7 @@ static size_t read_numbers(const mote_alignment_text *text, size_t *at, size_t *
 }
 
 /* "#LENGTHS<tab>COPIES"; the lists may be NULL. Returns their length, 0 if the line is not ColabFold's. */
-static size_t read_colabfold(const mote_alignment_text *text, size_t at, size_t *lengths, size_t *copies)
+static size_t read_colabfold(const mote_text_file *text, size_t at, size_t *lengths, size_t *copies)
 {
     if (at >= text->size || text->bytes[at++] != '#') {
         return 0;
@@ -86,12 +86,9 @@ static size_t read_colabfold(const mote_alignment_text *text, size_t at, size_t 
     return at == text->size || text->bytes[at] == '\n' ? count : 0;
 }
 
-bool mote_a3m_is_colabfold(const mote_alignment_text *text, size_t at)
-{
-    return read_colabfold(text, at, NULL, NULL) > 0;
-}
+bool mote_a3m_is_colabfold(const mote_text_file *text, size_t at) { return read_colabfold(text, at, NULL, NULL) > 0; }
 
-static mote_status set_chains(const mote_alignment_text *text, size_t at, mote_alignment *alignment)
+static mote_status set_chains(const mote_text_file *text, size_t at, mote_alignment *alignment)
 {
     size_t count = read_colabfold(text, at, NULL, NULL), sum = 0;
     size_t *numbers = mote_allocate_array(text->context, 2 * count, sizeof *numbers);
@@ -107,7 +104,7 @@ static mote_status set_chains(const mote_alignment_text *text, size_t at, mote_a
     }
     mote_release(text->context, numbers);
     if (sum != alignment->columns) {
-        return mote_alignment_bad(text, at, "the chains have %zu residues, expected %zu as in the query", sum,
+        return mote_text_file_bad(text, at, "the chains have %zu residues, expected %zu as in the query", sum,
                                   alignment->columns);
     }
     alignment->chains = chains;
@@ -116,7 +113,7 @@ static mote_status set_chains(const mote_alignment_text *text, size_t at, mote_a
 }
 
 /* Marks the columns in which the query has a residue; returns their number. */
-static size_t mark_kept(const mote_alignment_text *text, const mote_record *query, column_rule rule, bool *kept)
+static size_t mark_kept(const mote_text_file *text, const mote_record *query, column_rule rule, bool *kept)
 {
     size_t aligned = 0, columns = 0;
     mote_record_cursor cursor = mote_record_open(text, query);
@@ -146,7 +143,7 @@ static mote_status fill_row(mote_alignment_row *row, const mote_record *record, 
     return status == MOTE_OK && !name ? MOTE_ERROR_MEMORY : status;
 }
 
-mote_status mote_a3m_parse(const mote_alignment_text *text, size_t count, const mote_record *records, bool blind,
+mote_status mote_a3m_parse(const mote_text_file *text, size_t count, const mote_record *records, bool blind,
                            size_t colabfold, mote_alignment *alignment)
 {
     column_rule rule = {.blind = blind, .dots = false};
@@ -164,7 +161,7 @@ mote_status mote_a3m_parse(const mote_alignment_text *text, size_t count, const 
     size_t columns = mark_kept(text, &records[0], rule, kept);
     mote_status status =
         columns ? mote_alignment_reserve(text, count, columns, alignment)
-                : mote_alignment_bad(text, records[0].header, "record 1, the query: expected a sequence, found none");
+                : mote_text_file_bad(text, records[0].header, "record 1, the query: expected a sequence, found none");
     mote_alignment_row row = {.text = text, .alignment = alignment, .kept = kept};
     for (size_t i = 0; i < count && status == MOTE_OK; i++) {
         status = fill_row(&row, &records[i], i, rule);

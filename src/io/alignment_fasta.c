@@ -3,14 +3,14 @@
 
 #include <string.h>
 
-mote_status mote_fasta_chains(const mote_alignment_text *text, size_t count, const mote_record *records,
+mote_status mote_fasta_chains(const mote_text_file *text, size_t count, const mote_record *records,
                               mote_alignment *alignment)
 {
     size_t columns = 0; /* at most the size of the text */
     for (size_t i = 0; i < count; i++) {
         size_t length = records[i].upper + records[i].lower;
         if (length == 0) {
-            return mote_alignment_bad(text, records[i].header, "record %zu: expected a sequence, found none", i + 1);
+            return mote_text_file_bad(text, records[i].header, "record %zu: expected a sequence, found none", i + 1);
         }
         columns += length;
     }

@@ -5,7 +5,7 @@
 
 enum { FIRST_RECORDS = 1024 };
 
-static size_t line_end(const mote_alignment_text *text, size_t at)
+static size_t line_end(const mote_text_file *text, size_t at)
 {
     const uint8_t *end = memchr(text->bytes + at, '\n', text->size - at);
     return end ? (size_t)(end - text->bytes) : text->size;
@@ -15,7 +15,7 @@ static bool is_blank(int byte) { return byte == ' ' || (byte >= '\t' && byte <= 
 
 /* The offset behind a byte order mark, blank lines and comments, where the first record begins. *colabfold is the
  * offset of ColabFold's line, or the size of the text. */
-static size_t skip_head(const mote_alignment_text *text, size_t *colabfold)
+static size_t skip_head(const mote_text_file *text, size_t *colabfold)
 {
     size_t at = text->size >= 3 && memcmp(text->bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     *colabfold = text->size;
@@ -28,13 +28,13 @@ static size_t skip_head(const mote_alignment_text *text, size_t *colabfold)
     return at;
 }
 
-static bool matches(const mote_alignment_text *text)
+static bool matches(const mote_text_file *text)
 {
     size_t colabfold, at = skip_head(text, &colabfold);
     return at < text->size && text->bytes[at] == '>';
 }
 
-mote_record_cursor mote_record_open(const mote_alignment_text *text, const mote_record *record)
+mote_record_cursor mote_record_open(const mote_text_file *text, const mote_record *record)
 {
     return (mote_record_cursor){text, record->begin, record->end, true};
 }
@@ -55,14 +55,14 @@ int mote_record_next(mote_record_cursor *cursor)
     return -1;
 }
 
-const char *mote_record_name(const mote_alignment_text *text, const mote_record *record)
+const char *mote_record_name(const mote_text_file *text, const mote_record *record)
 {
     size_t begin = record->header + 1;
     return mote_alignment_name(text, text->bytes + begin, record->begin - begin);
 }
 
 /* Counts what is in a record, and refuses what cannot be in one. */
-static mote_status count_letters(const mote_alignment_text *text, size_t number, mote_record *record)
+static mote_status count_letters(const mote_text_file *text, size_t number, mote_record *record)
 {
     mote_record_cursor cursor = mote_record_open(text, record);
     char shown[32];
@@ -73,12 +73,12 @@ static mote_status count_letters(const mote_alignment_text *text, size_t number,
             continue;
         }
         if (star < text->size) {
-            return mote_alignment_bad(text, star, "record %zu: expected '*' only at the end of a sequence", number + 1);
+            return mote_text_file_bad(text, star, "record %zu: expected '*' only at the end of a sequence", number + 1);
         }
         uint8_t code = mote_residue_code((uint8_t)byte);
         if (code == MOTE_RESIDUE_NONE) {
-            return mote_alignment_bad(text, cursor.at - 1, "record %zu: expected a residue or a gap, found %s",
-                                      number + 1, mote_alignment_byte(byte, shown));
+            return mote_text_file_bad(text, cursor.at - 1, "record %zu: expected a residue or a gap, found %s",
+                                      number + 1, mote_text_file_byte(byte, shown));
         }
         record->dots += byte == '.';
         record->gaps += code == MOTE_RESIDUE_GAP && byte != '.';
@@ -90,7 +90,7 @@ static mote_status count_letters(const mote_alignment_text *text, size_t number,
 }
 
 /* The end of a record: a '>' at the beginning of a line, or the end of the text. */
-static size_t find_next(const mote_alignment_text *text, size_t at)
+static size_t find_next(const mote_text_file *text, size_t at)
 {
     while (at < text->size && text->bytes[at] != '>') {
         at = line_end(text, at);
@@ -100,7 +100,7 @@ static size_t find_next(const mote_alignment_text *text, size_t at)
 }
 
 /* All records; *records is the caller's to release. */
-static mote_status find_records(const mote_alignment_text *text, size_t at, mote_record **records, size_t *count)
+static mote_status find_records(const mote_text_file *text, size_t at, mote_record **records, size_t *count)
 {
     size_t capacity = 0;
     *records = NULL;
@@ -119,7 +119,7 @@ static mote_status find_records(const mote_alignment_text *text, size_t at, mote
             *records = grown;
         }
         if (*count == MOTE_ALIGNMENT_ROWS_MAXIMUM) {
-            return mote_alignment_bad(text, at, "more than %d records", MOTE_ALIGNMENT_ROWS_MAXIMUM);
+            return mote_text_file_bad(text, at, "more than %d records", MOTE_ALIGNMENT_ROWS_MAXIMUM);
         }
         mote_record *record = &(*records)[*count];
         size_t begin = line_end(text, at);
@@ -135,7 +135,7 @@ static mote_status find_records(const mote_alignment_text *text, size_t at, mote
     return MOTE_OK;
 }
 
-static bool same_sequence(const mote_alignment_text *text, const mote_record *a, const mote_record *b)
+static bool same_sequence(const mote_text_file *text, const mote_record *a, const mote_record *b)
 {
     mote_record_cursor first = mote_record_open(text, a), second = mote_record_open(text, b);
     int x, y;
@@ -147,7 +147,7 @@ static bool same_sequence(const mote_alignment_text *text, const mote_record *a,
 }
 
 /* Chains, that is no rows of an alignment: see mote_alignment_read(). */
-static bool are_chains(const mote_alignment_text *text, size_t count, const mote_record *records, bool blind)
+static bool are_chains(const mote_text_file *text, size_t count, const mote_record *records, bool blind)
 {
     bool plain = true, lengths_differ = false, all_same = true;
     const mote_record *query = records;
@@ -160,7 +160,7 @@ static bool are_chains(const mote_alignment_text *text, size_t count, const mote
     return plain && (lengths_differ || all_same);
 }
 
-static mote_status parse(const mote_alignment_text *text, mote_alignment *alignment)
+static mote_status parse(const mote_text_file *text, mote_alignment *alignment)
 {
     mote_record *records;
     size_t count, colabfold, at = skip_head(text, &colabfold);

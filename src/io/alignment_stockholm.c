@@ -16,7 +16,7 @@ typedef struct fragment {
 } fragment;
 
 typedef struct reader {
-    const mote_alignment_text *text;
+    const mote_text_file *text;
     fragment *fragments; /* [blocks][rows] */
     size_t count, capacity;
     size_t rows;    /* in each block; 0 in the first */
@@ -26,7 +26,7 @@ typedef struct reader {
 
 static bool is_space(uint8_t byte) { return byte == ' ' || byte == '\t' || byte == '\r'; }
 
-static size_t skip_blank(const mote_alignment_text *text)
+static size_t skip_blank(const mote_text_file *text)
 {
     size_t at = text->size >= 3 && memcmp(text->bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     while (at < text->size && (is_space(text->bytes[at]) || text->bytes[at] == '\n')) {
@@ -35,13 +35,13 @@ static size_t skip_blank(const mote_alignment_text *text)
     return at;
 }
 
-static bool begins_with(const mote_alignment_text *text, size_t at, const char *prefix)
+static bool begins_with(const mote_text_file *text, size_t at, const char *prefix)
 {
     size_t length = strlen(prefix);
     return text->size - at >= length && memcmp(text->bytes + at, prefix, length) == 0;
 }
 
-static bool matches(const mote_alignment_text *text) { return begins_with(text, skip_blank(text), magic); }
+static bool matches(const mote_text_file *text) { return begins_with(text, skip_blank(text), magic); }
 
 static mote_status grow(reader *r)
 {
@@ -59,7 +59,7 @@ static mote_status grow(reader *r)
     return MOTE_OK;
 }
 
-static bool same_name(const mote_alignment_text *text, const fragment *a, const fragment *b)
+static bool same_name(const mote_text_file *text, const fragment *a, const fragment *b)
 {
     return a->name_length == b->name_length &&
            memcmp(text->bytes + a->name, text->bytes + b->name, a->name_length) == 0;
@@ -71,22 +71,22 @@ static mote_status check_name(const reader *r, const fragment *f)
     size_t row = r->count - r->block;
     if (r->rows == 0) {
         if (row > 0 && same_name(r->text, f, &r->fragments[0])) {
-            return mote_alignment_bad(r->text, f->name,
+            return mote_text_file_bad(r->text, f->name,
                                       "expected a blank line in front of the next block, found the first row's name");
         }
         return row < MOTE_ALIGNMENT_ROWS_MAXIMUM
                    ? MOTE_OK
-                   : mote_alignment_bad(r->text, f->name, "more than %d rows", MOTE_ALIGNMENT_ROWS_MAXIMUM);
+                   : mote_text_file_bad(r->text, f->name, "more than %d rows", MOTE_ALIGNMENT_ROWS_MAXIMUM);
     }
     if (row == r->rows) {
-        return mote_alignment_bad(r->text, f->name, "expected a blank line behind the %zu rows of a block, found a row",
+        return mote_text_file_bad(r->text, f->name, "expected a blank line behind the %zu rows of a block, found a row",
                                   r->rows);
     }
     const fragment *first = &r->fragments[row];
     if (!same_name(r->text, f, first)) {
         const char *expected = mote_alignment_name(r->text, r->text->bytes + first->name, first->name_length),
                    *found = mote_alignment_name(r->text, r->text->bytes + f->name, f->name_length);
-        return mote_alignment_bad(r->text, f->name, "expected row %zu of the block, '%.60s', found '%.60s'", row + 1,
+        return mote_text_file_bad(r->text, f->name, "expected row %zu of the block, '%.60s', found '%.60s'", row + 1,
                                   expected ? expected : "", found ? found : "");
     }
     return MOTE_OK;
@@ -98,18 +98,18 @@ static mote_status check_columns(const reader *r, const fragment *f)
     char shown[32];
     for (size_t i = f->begin; i < f->end; i++) {
         if (mote_residue_code(r->text->bytes[i]) == MOTE_RESIDUE_NONE) {
-            return mote_alignment_bad(r->text, i, "expected a residue or a gap, found %s",
-                                      mote_alignment_byte(r->text->bytes[i], shown));
+            return mote_text_file_bad(r->text, i, "expected a residue or a gap, found %s",
+                                      mote_text_file_byte(r->text->bytes[i], shown));
         }
     }
     size_t found = f->end - f->begin;
     const fragment *first = r->count == r->block ? f : &r->fragments[r->block];
     size_t expected = first->end - first->begin;
     if (found == 0) {
-        return mote_alignment_bad(r->text, f->end, "expected a name and columns, found a name alone");
+        return mote_text_file_bad(r->text, f->end, "expected a name and columns, found a name alone");
     }
     if (found != expected) {
-        return mote_alignment_bad(r->text, f->begin + (found < expected ? found : expected),
+        return mote_text_file_bad(r->text, f->begin + (found < expected ? found : expected),
                                   "row %zu of the block has %zu columns, expected %zu as in the query",
                                   r->count - r->block + 1, found, expected);
     }
@@ -147,7 +147,7 @@ static mote_status end_block(reader *r, size_t at)
         return MOTE_OK;
     }
     if (r->rows && rows != r->rows) {
-        return mote_alignment_bad(r->text, at, "a block of %zu rows, expected %zu as in the first", rows, r->rows);
+        return mote_text_file_bad(r->text, at, "a block of %zu rows, expected %zu as in the first", rows, r->rows);
     }
     r->columns += r->fragments[r->block].end - r->fragments[r->block].begin;
     r->rows = rows;
@@ -158,10 +158,10 @@ static mote_status end_block(reader *r, size_t at)
 /* Reads the lines up to "//". */
 static mote_status read_lines(reader *r)
 {
-    const mote_alignment_text *text = r->text;
+    const mote_text_file *text = r->text;
     size_t at = skip_blank(text), end;
     if (!begins_with(text, at, "# STOCKHOLM 1.")) {
-        return mote_alignment_bad(text, at, "expected '# STOCKHOLM 1.0', found another version");
+        return mote_text_file_bad(text, at, "expected '# STOCKHOLM 1.0', found another version");
     }
     for (mote_status status = MOTE_OK; at < text->size; at = end + 1) {
         const uint8_t *newline = memchr(text->bytes + at, '\n', text->size - at);
@@ -174,7 +174,7 @@ static mote_status read_lines(reader *r)
         }
         if (last - at == 2 && begins_with(text, at, "//")) {
             return end == text->size ? end_block(r, at)
-                                     : mote_alignment_bad(text, end + 1,
+                                     : mote_text_file_bad(text, end + 1,
                                                           "expected the end of the file behind '//', found more: "
                                                           "only files of one alignment are read");
         }
@@ -187,13 +187,13 @@ static mote_status read_lines(reader *r)
             return status;
         }
     }
-    return mote_alignment_bad(text, text->size, "truncated: expected '//', which ends an alignment");
+    return mote_text_file_bad(text, text->size, "truncated: expected '//', which ends an alignment");
 }
 
 /* Fills the rows once all lines are known. */
 static mote_status fill(const reader *r, const bool *kept, mote_alignment *alignment)
 {
-    const mote_alignment_text *text = r->text;
+    const mote_text_file *text = r->text;
     mote_alignment_row row = {.text = text, .alignment = alignment, .kept = kept};
     mote_status status = MOTE_OK;
     for (size_t i = 0; i < r->rows && status == MOTE_OK; i++) {
@@ -211,7 +211,7 @@ static mote_status fill(const reader *r, const bool *kept, mote_alignment *align
     return status;
 }
 
-static mote_status parse(const mote_alignment_text *text, mote_alignment *alignment)
+static mote_status parse(const mote_text_file *text, mote_alignment *alignment)
 {
     reader r = {.text = text};
     bool *kept = NULL;
@@ -228,7 +228,7 @@ static mote_status parse(const mote_alignment_text *text, mote_alignment *alignm
         }
     }
     if (status == MOTE_OK && columns == 0) {
-        status = mote_alignment_bad(text, r.count ? r.fragments[0].name : text->size,
+        status = mote_text_file_bad(text, r.count ? r.fragments[0].name : text->size,
                                     "row 1, the query: expected a sequence, found none");
     }
     status = status == MOTE_OK ? mote_alignment_reserve(text, r.rows, columns, alignment) : status;
