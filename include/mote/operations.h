@@ -45,6 +45,18 @@ MOTE_API mote_value mote_graph_permute(mote_graph *graph, mote_value x, const in
 /* count entries from begin on along axis. */
 MOTE_API mote_value mote_graph_slice(mote_graph *graph, mote_value x, int axis, size_t begin, size_t count);
 
+/* Numbers that are copied into the graph. */
+MOTE_API mote_value mote_graph_array(mote_graph *graph, int rank, const size_t *shape, const float *values);
+
+/* count values, 1 to 32, one behind the other along axis; their other extents are equal. */
+MOTE_API mote_value mote_graph_concatenate(mote_graph *graph, int count, const mote_value *values, int axis);
+
+/* x, as a constant: nothing it depends on gets a gradient through it. Costs nothing. */
+MOTE_API mote_value mote_graph_stop_gradient(mote_graph *graph, mote_value x);
+
+/* int32, shaped as x: how many of count breaks, which ascend, a value exceeds. No gradient goes through. */
+MOTE_API mote_value mote_graph_bins(mote_graph *graph, mote_value x, size_t count, const float *breaks);
+
 /* a [..., m, k] b [..., k, n]; with transpose_a, a is [..., k, m], with transpose_b, b is [..., n, k]. Leading
  * dimensions are equal. A product: both sides in the policy's forward_activation. */
 MOTE_API mote_value mote_graph_matmul(mote_graph *graph, mote_value a, mote_value b, int transpose_a, int transpose_b);
@@ -112,8 +124,63 @@ MOTE_API mote_value mote_graph_dropout(mote_graph *graph, mote_value x, double p
 MOTE_API mote_value mote_graph_linear_cross_entropy(mote_graph *graph, mote_value x, mote_value weight, mote_value bias,
                                                     mote_value targets);
 
+/* Cross entropy of softmax(scores [..., classes]) at targets (int32 [...]), in nats: [...]; 0 where the target is
+ * negative. A target of classes or above fails the run. */
+MOTE_API mote_value mote_graph_softmax_cross_entropy(mote_graph *graph, mote_value scores, mote_value targets);
+
 /* Mean of losses [rows] over the rows whose target is not negative; 0 if there are none. */
 MOTE_API mote_value mote_graph_mean_loss(mote_graph *graph, mote_value losses, mote_value targets);
+
+/* ---- points in space ---- */
+
+/* FP32 whatever the policy, and what their gradients read is kept in FP32. */
+
+/* R x, or R^T x where inverse is not 0, of each point x [..., points, 3] with the matrix R [..., 3, 3] of the same
+ * leading dimensions. */
+MOTE_API mote_value mote_graph_rotate(mote_graph *graph, mote_value rotations, mote_value x, int inverse);
+
+/* |a_i - b_j|^2 of a [..., m, n] and b [..., k, n]: [..., m, k]. Leading dimensions are equal. */
+MOTE_API mote_value mote_graph_squared_distances(mote_graph *graph, mote_value a, mote_value b);
+
+/* Frames and points: rotations [frames, 3, 3], translations [frames, 3], points [points, 3]. */
+typedef struct mote_framed_points {
+    mote_value rotations, translations, points;
+} mote_framed_points;
+
+typedef enum mote_frame_pairs {
+    MOTE_PAIRS_ALL = 0,
+    MOTE_PAIRS_WITHIN_CHAINS = 1,
+    MOTE_PAIRS_BETWEEN_CHAINS = 2
+} mote_frame_pairs;
+
+typedef struct mote_frame_error {
+    double clamp;       /* distances count up to it; 0: as they are */
+    double unit;        /* that they are divided by */
+    int least_distance; /* 0: sqrt(d^2 + 1e-4), as in the monomer's published code; otherwise sqrt(max(d^2, 1e-8)), as
+                         * in the multimer's */
+    mote_frame_pairs pairs;
+} mote_frame_error;
+
+/* The frame aligned point error (Jumper et al. 2021, supplement, Alg. 28): the mean over pairs of a frame and a point
+ * of the distance between the predicted and the true point, each seen from its frame; one number. frame_mask [frames]
+ * and point_mask [points] are weights; 1e-4 is added to their sum. frame_chains [frames] and point_chains [points]:
+ * int32, read for the pairs that need them, otherwise MOTE_NO_VALUE. The truth gets no gradient. */
+MOTE_API mote_value mote_graph_frame_aligned_error(mote_graph *graph, const mote_framed_points *predicted,
+                                                   const mote_framed_points *truth, mote_value frame_mask,
+                                                   mote_value point_mask, mote_value frame_chains,
+                                                   mote_value point_chains, const mote_frame_error *options);
+
+/* Alg. 26 there: [residues], 1 where the other names of a residue's symmetric atoms fit better to its distances from
+ * all atoms that have one name, else 0. atoms (predicted), named, other [residues, atoms, 3]; mask, ambiguous
+ * [residues, atoms]. No gradient goes through. */
+MOTE_API mote_value mote_graph_renaming(mote_graph *graph, mote_value atoms, mote_value named, mote_value other,
+                                        mote_value mask, mote_value ambiguous);
+
+/* lDDT (Mariani et al. 2013; 1.9.6 there) of points to truth, both [n, 3], among points whose mask [n] is set and whose
+ * true distance is below 15: [n] of 0 to 1; 1 where there is no such pair. classes: the bin of bins equal ones that
+ * each is in, int32 [n]. No gradient goes through. */
+MOTE_API mote_value mote_graph_lddt(mote_graph *graph, mote_value points, mote_value truth, mote_value mask, int bins,
+                                    mote_value *classes);
 
 /* ---- piece by piece ---- */
 
