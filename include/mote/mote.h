@@ -46,6 +46,7 @@
 #include "mote/quantize.h"
 #include "mote/report.h"
 #include "mote/status.h"
+#include "mote/structure_module.h"
 #include "mote/train.h"
 
 #endif
