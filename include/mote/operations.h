@@ -1,7 +1,7 @@
 /* Operations of a graph. Each call appends one node and returns its result; see mote/graph.h for what happens to
  * mistakes. x [..., n] stands for any number of leading dimensions. Every operation has a gradient with respect to its
- * FP32 inputs. Products (linear, matmul, convolution, attention, linear_cross_entropy) take the number formats of the
- * graph's policy; everything else is FP32.
+ * FP32 inputs unless it says that none goes through. Products (linear, matmul, convolution, attention,
+ * linear_cross_entropy) take the number formats of the graph's policy; everything else is FP32.
  */
 #ifndef MOTE_OPERATIONS_H
 #define MOTE_OPERATIONS_H

@@ -1,10 +1,11 @@
 """AlphaFold 2's structure module, its heads and losses as parts of graphs; see include/mote/structure_module.h.
 
-    >>> config = mote.structure_config(structure_layers=4)
+    >>> from mote import _structure as structure
+    >>> config = structure.structure_config(structure_layers=4)
     >>> g = mote.Graph()
     >>> single, pair = g.input("single", (64, 384)), g.input("pair", (64, 64, 128))
     >>> aatype, mask = g.input("types", (64,), "int32"), g.input("mask", (64,))
-    >>> made = mote.structure_module(g, config, single, pair, aatype, mask)
+    >>> made = structure.structure_module(g, config, single, pair, aatype, mask)
     >>> g.shape(made.atoms)
     (64, 14, 3)
 """

@@ -432,6 +432,26 @@ def test_start():
     assert np.allclose(np.log1p(np.exp(plan[g.parameters["structure_module.ipa.head_weights"]])), 1)
 
 
+def test_dropout_is_for_training():
+    """Drawn for a run's seed, and none elsewhere."""
+    found = {}
+    for training, seed in ((0, 1), (0, 2), (1, 1), (1, 2), (1, 1)):
+        c, weights, batch, arrays = whole("monomer_ptm", 11, 7)
+        g = mote.Graph()
+        v = {key: g.input(key, arrays[key].shape) for key in ("single", "z")}
+        made = s.structure_module(g, config_of(c, training=training), v["single"], v["z"], g.input("t", (7,), "int32"), g.input("mask", (7,)))
+        g.output(made.single)
+        plan = mote.Plan(g)
+        for key in v:
+            plan[v[key]][...] = arrays[key]
+        for name, p in g.parameters.items():
+            plan[p][...] = weights[name]
+        plan.run(seed)
+        found.setdefault((training, seed), []).append(np.array(plan[made.single]))
+    assert np.array_equal(found[0, 1], found[0, 2]) and np.array_equal(*found[1, 1])
+    assert not np.array_equal(found[0, 1][0], found[1, 1][0]) and not np.array_equal(found[1, 1][0], found[1, 2][0])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_published_sizes(kind):
     """Every parameter of the published module and heads, and no other, by its name and shape."""

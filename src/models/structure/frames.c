@@ -42,6 +42,7 @@ mote_value mote_frames_apply_inverse(mote_graph *graph, const mote_frames *frame
 static mote_value transposed(mote_graph *graph, mote_value x)
 {
     int axes[MOTE_MAXIMUM_RANK], rank = x < 0 ? 2 : mote_layout_of(graph, x)->rank;
+    rank = rank < 2 ? 2 : rank; /* the permutation refuses it */
     for (int d = 0; d < rank; d++) {
         axes[d] = d;
     }

@@ -3,7 +3,7 @@
 
 enum { GROUPS = 8, ATOMS = 14 };
 
-/* Group 0 of x [residues, 8, ...] of rank dimensions. */
+/* Group 0 of x [residues, 8, 3] or [residues, 8, 3, 3], which has rank dimensions. */
 static mote_value backbone_of(mote_graph *graph, mote_value x, size_t residues, int rank)
 {
     return mote_graph_reshape(graph, mote_graph_slice(graph, x, 1, 0, 1), rank - 1, (size_t[]){residues, 3, 3});

@@ -44,7 +44,7 @@ mote_value mote_msa_loss(mote_graph *graph, const mote_loss_inputs *in)
     return mote_masked_mean(graph, errors, in->truth->bert_mask, 2, 1e-8);
 }
 
-/* Atom index of [residues, atoms, ...], of rank dimensions more. */
+/* Entry index of x [residues, entries] or [residues, entries, 3]: of rank dimensions. */
 static mote_value atom(mote_graph *graph, mote_value x, size_t residues, size_t index, int rank)
 {
     return mote_graph_reshape(graph, mote_graph_slice(graph, x, 1, index, 1), rank, (size_t[]){residues, 3});
