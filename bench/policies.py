@@ -4,7 +4,7 @@
     bench/policies.py --out build/policies -- [mote train's own options and files]
     bench/policies.py --seeds 3 --policies fp32,mxfp6 --out build/ecoli -- ecoli.fna.gz --steps 1000
 
-Runs that are done already are not run again, so it may be stopped and started.
+A policy is a name or a JSON file. Runs that are done already are not run again, so it may be stopped and started.
 """
 
 import argparse
@@ -22,8 +22,12 @@ parser.add_argument("arguments", nargs="*", help="for mote train, after --")
 options = parser.parse_args()
 
 
+def name_of(policy):
+    return Path(policy).stem if policy.endswith(".json") else policy
+
+
 def result(policy, seed):
-    folder = options.out / f"{policy}-{seed}"
+    folder = options.out / f"{name_of(policy)}-{seed}"
     run = folder / "run.json"
     state = json.loads(run.read_text())["status"] if run.exists() else None
     if state != "done":
@@ -46,4 +50,4 @@ for p, rs in runs.items():
     spread = statistics.stdev(losses) if len(losses) > 1 else 0.0
     above = f"{bits - statistics.mean(r['data']['limit']['bits'] for r in rs):+.4f}" if limit else "-"
     against = f"{100 * (loss[p] / loss['fp32'] - 1):+.2f} %" if "fp32" in loss else "-"
-    print(f"| {p} | {loss[p]:.4f} | {spread:.4f} | {bits:.4f} | {above} | {against} |")
+    print(f"| {name_of(p)} | {loss[p]:.4f} | {spread:.4f} | {bits:.4f} | {above} | {against} |")

@@ -16,6 +16,9 @@ extern "C" {
 
 MOTE_API mote_value mote_graph_constant(mote_graph *graph, int rank, const size_t *shape, double number);
 
+/* Numbers that are copied into the graph. */
+MOTE_API mote_value mote_graph_array(mote_graph *graph, int rank, const size_t *shape, const float *values);
+
 /* Element by element; a and b broadcast as in NumPy. */
 MOTE_API mote_value mote_graph_add(mote_graph *graph, mote_value a, mote_value b);
 MOTE_API mote_value mote_graph_subtract(mote_graph *graph, mote_value a, mote_value b);
@@ -29,9 +32,15 @@ MOTE_API mote_value mote_graph_scale(mote_graph *graph, mote_value x, double fac
  * gelu: x Phi(x) (arXiv 1606.08415); gelu_tanh: its approximation by tanh, section 2 there. */
 MOTE_API mote_value mote_graph_map(mote_graph *graph, const char *name, mote_value x);
 
+/* int32, shaped as x: how many of count breaks, which ascend, a value exceeds. No gradient goes through. */
+MOTE_API mote_value mote_graph_bins(mote_graph *graph, mote_value x, size_t count, const float *breaks);
+
 /* Sum or mean over axes first .. first + count - 1, which are dropped. */
 MOTE_API mote_value mote_graph_sum(mote_graph *graph, mote_value x, int first, int count);
 MOTE_API mote_value mote_graph_mean(mote_graph *graph, mote_value x, int first, int count);
+
+/* x, as a constant: nothing it depends on gets a gradient through it. Costs nothing. */
+MOTE_API mote_value mote_graph_stop_gradient(mote_graph *graph, mote_value x);
 
 /* x repeated to a shape, as in NumPy. */
 MOTE_API mote_value mote_graph_broadcast(mote_graph *graph, mote_value x, int rank, const size_t *shape);
@@ -45,17 +54,8 @@ MOTE_API mote_value mote_graph_permute(mote_graph *graph, mote_value x, const in
 /* count entries from begin on along axis. */
 MOTE_API mote_value mote_graph_slice(mote_graph *graph, mote_value x, int axis, size_t begin, size_t count);
 
-/* Numbers that are copied into the graph. */
-MOTE_API mote_value mote_graph_array(mote_graph *graph, int rank, const size_t *shape, const float *values);
-
-/* count values, 1 to 32, one behind the other along axis; their other extents are equal. */
+/* 1 to 32 values one behind the other along axis; elsewhere their shapes are equal. */
 MOTE_API mote_value mote_graph_concatenate(mote_graph *graph, int count, const mote_value *values, int axis);
-
-/* x, as a constant: nothing it depends on gets a gradient through it. Costs nothing. */
-MOTE_API mote_value mote_graph_stop_gradient(mote_graph *graph, mote_value x);
-
-/* int32, shaped as x: how many of count breaks, which ascend, a value exceeds. No gradient goes through. */
-MOTE_API mote_value mote_graph_bins(mote_graph *graph, mote_value x, size_t count, const float *breaks);
 
 /* a [..., m, k] b [..., k, n]; with transpose_a, a is [..., k, m], with transpose_b, b is [..., n, k]. Leading
  * dimensions are equal. A product: both sides in the policy's forward_activation. */

@@ -72,6 +72,11 @@ class Graph:
     def constant(self, shape, number):
         return self._call("constant", len(shape), list(shape), number)
 
+    def array(self, numbers):
+        """A constant."""
+        numbers = np.ascontiguousarray(numbers, np.float32)
+        return self._call("array", numbers.ndim, list(numbers.shape), ffi.from_buffer("float[]", numbers))
+
     def add(self, a, b):
         return self._call("add", a, b)
 
@@ -90,11 +95,17 @@ class Graph:
     def map(self, name, x):
         return self._call("map", name.encode(), x)
 
+    def bins(self, x, breaks):
+        return self._call("bins", x, len(breaks), list(breaks))
+
     def sum(self, x, first, count):
         return self._call("sum", x, first, count)
 
     def mean(self, x, first, count):
         return self._call("mean", x, first, count)
+
+    def stop_gradient(self, x):
+        return self._call("stop_gradient", x)
 
     def broadcast(self, x, shape):
         return self._call("broadcast", x, len(shape), list(shape))
@@ -108,19 +119,8 @@ class Graph:
     def slice(self, x, axis, begin, count):
         return self._call("slice", x, axis, begin, count)
 
-    def array(self, numbers):
-        """A constant."""
-        numbers = np.ascontiguousarray(numbers, np.float32)
-        return self._call("array", numbers.ndim, list(numbers.shape), ffi.from_buffer("float[]", numbers))
-
     def concatenate(self, values, axis):
         return self._call("concatenate", len(values), list(values), axis)
-
-    def stop_gradient(self, x):
-        return self._call("stop_gradient", x)
-
-    def bins(self, x, breaks):
-        return self._call("bins", x, len(breaks), list(breaks))
 
     def matmul(self, a, b, transpose_a=False, transpose_b=False):
         return self._call("matmul", a, b, transpose_a, transpose_b)

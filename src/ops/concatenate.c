@@ -1,4 +1,4 @@
-/* Values side by side; the gradient of each is its slice. */
+/* Values one behind the other along an axis. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,22 +7,28 @@
 static mote_status concatenate_infer(mote_graph *graph, mote_node *node)
 {
     int axis = *MOTE_ATTRIBUTES(node, int);
-    size_t length = 0;
-    for (int i = 0; i < node->input_count; i++) {
-        if (mote_node_expect(graph, node, i, MOTE_FP32, -1) != MOTE_OK) {
-            return graph->status;
-        }
-        const mote_layout *first = mote_layout_of(graph, node->inputs[0]), *x = mote_layout_of(graph, node->inputs[i]);
-        bool fits = x->rank == first->rank && axis >= 0 && axis < x->rank;
-        for (int d = 0; fits && d < x->rank; d++) {
-            fits = d == axis || x->shape[d] == first->shape[d];
-        }
-        if (!fits || !mote_size_add(length, x->shape[axis], &length)) {
-            return mote_node_fail(graph, node, "value %d does not fit to the first along axis %d", i, axis);
-        }
+    if (mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK) {
+        return graph->status;
     }
     mote_layout y = *mote_layout_of(graph, node->inputs[0]);
-    y.shape[axis] = length;
+    if (axis < 0 || axis >= y.rank) {
+        return mote_node_fail(graph, node, "axis %d of %d dimensions", axis, y.rank);
+    }
+    for (int k = 1; k < node->input_count; k++) {
+        if (mote_node_expect(graph, node, k, MOTE_FP32, y.rank) != MOTE_OK) {
+            return graph->status;
+        }
+        const mote_layout *x = mote_layout_of(graph, node->inputs[k]);
+        for (int d = 0; d < y.rank; d++) {
+            if (d != axis && x->shape[d] != y.shape[d]) {
+                return mote_node_fail(graph, node, "dimension %d: value %d has %zu entries, expected %zu", d, k,
+                                      x->shape[d], y.shape[d]);
+            }
+        }
+        if (!mote_size_add(y.shape[axis], x->shape[axis], &y.shape[axis])) {
+            return mote_node_fail(graph, node, "too many entries along axis %d", axis);
+        }
+    }
     return mote_node_result(graph, node, MOTE_FP32, y.rank, y.shape);
 }
 
@@ -35,13 +41,13 @@ static mote_status concatenate_run(const mote_run *run, const mote_node *node)
         outer *= d < axis ? y->shape[d] : 1;
         inner *= d > axis ? y->shape[d] : 1;
     }
-    for (int i = 0; i < node->input_count; i++) {
-        size_t part = mote_layout_of(run->graph, node->inputs[i])->shape[axis] * inner;
+    for (int k = 0; k < node->input_count; k++) {
+        size_t count = mote_layout_of(run->graph, node->inputs[k])->shape[axis];
         for (size_t o = 0; o < outer; o++) {
-            memcpy(mote_run_output(run, node, 0) + o * y->shape[axis] * inner + begin,
-                   mote_run_input(run, node, i) + o * part, part * sizeof(float));
+            memcpy(mote_run_output(run, node, 0) + (o * y->shape[axis] + begin) * inner,
+                   mote_run_input(run, node, k) + o * count * inner, count * inner * sizeof(float));
         }
-        begin += part;
+        begin += count;
     }
     return MOTE_OK;
 }
@@ -51,10 +57,10 @@ static void concatenate_differentiate(mote_graph *graph, const mote_node *node, 
 {
     int axis = *MOTE_ATTRIBUTES(node, int);
     size_t begin = 0;
-    for (int i = 0; i < node->input_count; i++) {
-        size_t part = mote_layout_of(graph, node->inputs[i])->shape[axis];
-        dx[i] = needed[i] ? mote_graph_slice(graph, dy[0], axis, begin, part) : MOTE_NO_VALUE;
-        begin += part;
+    for (int k = 0; k < node->input_count; k++) {
+        size_t count = mote_layout_of(graph, node->inputs[k])->shape[axis];
+        dx[k] = needed[k] ? mote_graph_slice(graph, dy[0], axis, begin, count) : MOTE_NO_VALUE;
+        begin += count;
     }
 }
 
@@ -71,9 +77,10 @@ static const mote_op concatenate_op = {.name = "concatenate",
 
 mote_value mote_graph_concatenate(mote_graph *graph, int count, const mote_value *values, int axis)
 {
-    if (graph->status == MOTE_OK && (count < 1 || count > MOTE_NODE_INPUTS)) {
+    if (count < 1 || count > MOTE_NODE_INPUTS) {
         mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "concatenate: expected 1 to %d values, found %d", MOTE_NODE_INPUTS,
                         count);
+        return MOTE_NO_VALUE;
     }
     return mote_graph_append(graph, &concatenate_op, count, values, &axis, sizeof axis);
 }

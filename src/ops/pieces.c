@@ -6,16 +6,11 @@
 
 #include "base/parallel.h"
 #include "base/philox.h"
+#include "formats/layout.h"
 #include "kernels/map/map.h"
 #include "ops/ops.h"
 
 /* ---- shapes ---- */
-
-static bool same_layout(const mote_layout *a, const mote_layout *b)
-{
-    return a->format == b->format && a->rank == b->rank &&
-           memcmp(a->shape, b->shape, (size_t)a->rank * sizeof a->shape[0]) == 0;
-}
 
 static mote_status check_input(mote_graph *graph, const mote_node *node, int k)
 {
@@ -25,7 +20,7 @@ static mote_status check_input(mote_graph *graph, const mote_node *node, int k)
         return mote_node_fail(graph, node, "input %d is missing", k);
     }
     mote_layout seen = mote_pieces_resize(mote_layout_of(graph, node->inputs[k]), p->input_axes[k], p->length);
-    if (!same_layout(&seen, mote_layout_of(body->graph, body->inputs[k]))) {
+    if (!mote_layout_same(&seen, mote_layout_of(body->graph, body->inputs[k]))) {
         return mote_node_fail(graph, node, "input %d is not what the body was made for", k);
     }
     return MOTE_OK;
@@ -38,7 +33,7 @@ static unsigned replaceable(const mote_graph *graph, const mote_node *node)
     unsigned mask = 0;
     for (int k = 0; k < p->input_count; k++) {
         bool alike = p->input_axes[k] == p->result_axes[0] && p->result_axes[0] != MOTE_WHOLE &&
-                     same_layout(mote_layout_of(graph, node->inputs[k]), mote_layout_of(graph, node->outputs[0]));
+                     mote_layout_same(mote_layout_of(graph, node->inputs[k]), mote_layout_of(graph, node->outputs[0]));
         mask |= alike ? 1u << k : 0;
     }
     return mask;

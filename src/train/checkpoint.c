@@ -145,8 +145,7 @@ static void path_of(const char *folder, size_t step, char *path)
 
 enum { MOST_FILES = 1024 };
 
-/* Those of later steps were passed over when the run was resumed: they are damaged. */
-static void rotate(const char *folder, size_t step, size_t keep)
+void mote_checkpoint_rotate(const char *folder, size_t step, size_t keep)
 {
     size_t steps[MOST_FILES], count = find_steps(folder, steps, MOST_FILES), kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -158,8 +157,7 @@ static void rotate(const char *folder, size_t step, size_t keep)
     }
 }
 
-mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder,
-                                  size_t keep)
+mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder)
 {
     char path[MOTE_PATH_BYTES], step[24], seconds[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
     const char *const texts[METADATA] = {step, seconds, state->recipe, tensors_hash, metadata_hash};
@@ -187,9 +185,6 @@ mote_status mote_checkpoint_write(mote_context *context, const mote_training_sta
         mote_writer_discard(writer);
     }
     release(context, &t);
-    if (status == MOTE_OK) {
-        rotate(folder, state->step, keep);
-    }
     return status;
 }
 

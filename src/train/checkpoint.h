@@ -20,9 +20,12 @@ typedef struct mote_training_state {
     double seconds; /* of training so far */
 } mote_training_state;
 
-/* Writes folder/checkpoint-STEP.safetensors and removes all but the last keep of them, and any of a later step. */
-mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder,
-                                  size_t keep);
+/* Writes folder/checkpoint-STEP.safetensors. */
+mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder);
+
+/* Removes all but the last keep of those up to step, and any of a later step: they were passed over when the run was
+ * resumed, for they are damaged. */
+void mote_checkpoint_rotate(const char *folder, size_t step, size_t keep);
 
 /* Reads the last checkpoint of folder that is whole, filling the arrays, step and seconds; one that is damaged is
  * passed over for the one before, and notice (notice_size bytes) says so. *found is false if there is none at all.

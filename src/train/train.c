@@ -40,8 +40,11 @@ static mote_status save_checkpoint(loop *l)
     if (!l->t->options.output) {
         return MOTE_OK;
     }
-    mote_status status = mote_checkpoint_write(l->t->context, &state, l->t->options.output, l->t->options.keep);
-    l->saved = status == MOTE_OK ? state.step : l->saved;
+    mote_status status = mote_checkpoint_write(l->t->context, &state, l->t->options.output);
+    if (status == MOTE_OK) {
+        l->saved = state.step;
+        mote_checkpoint_rotate(l->t->options.output, state.step, l->t->options.keep);
+    }
     return status;
 }
 
@@ -248,7 +251,10 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
     if (t.graph && t.corpus) {
         *result = result_of(&l);
     }
-    status = status == MOTE_OK && folder ? save_model(&l) : status;
+    if (status == MOTE_OK && folder) {
+        mote_checkpoint_rotate(options->output, t.step, t.options.keep); /* a kill may have left one too many */
+        status = save_model(&l);
+    }
     status = folder ? write_end(&l, status, result) : status;
     mote_trainer_close(&t);
     return status;

@@ -436,6 +436,15 @@ def test_a_finished_run_may_be_resumed(mote_program, genome, undisturbed, tmp_pa
     assert run_of(run)["results"]["bits"] == run_of(undisturbed("mxfp6"))["results"]["bits"]
 
 
+def test_a_checkpoint_that_a_kill_left_is_removed(mote_program, genome, undisturbed, tmp_path):
+    """Killed between writing the last checkpoint and removing the oldest."""
+    run = tmp_path / "run"
+    shutil.copytree(undisturbed("mxfp6"), run)
+    shutil.copy(next(run.glob("checkpoint-*")), run / "checkpoint-000000001.safetensors")
+    mote_program("train", genome, *SHORT, *RECIPES["mxfp6"], "-o", run, "--resume")
+    assert sorted(p.name for p in run.iterdir()) == sorted(p.name for p in undisturbed("mxfp6").iterdir())
+
+
 def test_full_disk(genome, kept, tmp_path):
     """No file may grow beyond 100 kB, a checkpoint is larger: the run ends there, and goes on once there is room."""
     run, arguments = tmp_path / "run", ["train", genome, *SHORT, *RECIPES["mxfp6"]]

@@ -13,7 +13,9 @@
 
 #include "data/corpus.h"
 #include "fault.h"
+#include "fold/features.h"
 #include "io/alignment.h"
+#include "io/structure.h"
 
 #ifdef MOTE_WITH_HTSLIB
 #include <htslib/bgzf.h>
@@ -107,11 +109,24 @@ char *read_file(const char *path, size_t *size)
     return bytes;
 }
 
-/* One scenario: a cast of input to output, or a report on it. The expected bytes are those of an undisturbed run. */
+/* One scenario: a cast of input to output, a report on it, or a structure in another format. The expected bytes are
+ * those of an undisturbed run. */
 typedef struct scenario {
     const char *input, *output;
-    mote_format format; /* MOTE_FORMAT_COUNT: a report on the run folder input */
+    mote_format format; /* MOTE_FORMAT_COUNT: a report on the run folder input, or the structure */
 } scenario;
+
+static mote_status write_structure(mote_context *context, const char *input, const char *output)
+{
+    mote_structure *structure;
+    mote_status status = mote_structure_read(context, input, &structure);
+    if (status == MOTE_OK) {
+        status = strstr(output, ".cif") ? mote_structure_write_mmcif(context, output, "", structure)
+                                        : mote_structure_write_pdb(context, output, structure);
+    }
+    mote_structure_free(structure);
+    return status;
+}
 
 static mote_status run_scenario_once(mote_context *context, const scenario *s)
 {
@@ -119,6 +134,9 @@ static mote_status run_scenario_once(mote_context *context, const scenario *s)
     const char *const run_folders[] = {path_of(s->input, input), input};
     mote_cast_options options = {.format = s->format, .axis = -1};
     path_of(s->output, output);
+    if (strcmp(s->input, "in.pdb") == 0) {
+        return write_structure(context, input, output);
+    }
     return s->format == MOTE_FORMAT_COUNT ? mote_report(context, run_folders, 2, output)
                                           : mote_cast_file(context, input, output, &options);
 }
@@ -324,6 +342,30 @@ static mote_status run_alignment(mote_context *context, const char *name)
     return status;
 }
 
+/* All of a sample's memory, of one chain and of a complex. */
+static mote_status run_features(mote_context *context, const char *name)
+{
+    char path[512];
+    mote_alignment *alignment;
+    mote_msa *msa[2] = {NULL, NULL};
+    mote_features_options options = {.clusters = 2, .extra = 1, .replaced = 0.15f};
+    mote_status status = mote_alignment_read(context, path_of(name, path), &alignment);
+    status = status == MOTE_OK ? mote_msa_monomer(context, alignment, &msa[0]) : status;
+    status = status == MOTE_OK ? mote_msa_multimer(context, alignment, &msa[1]) : status;
+    for (int i = 0; i < 2 && status == MOTE_OK; i++) {
+        mote_features *features;
+        status = mote_features_create(context, msa[i], &options, &features);
+        if (status == MOTE_OK) {
+            mote_features_sample(context, msa[i], 0, features);
+        }
+        mote_features_free(features);
+    }
+    mote_msa_free(msa[0]);
+    mote_msa_free(msa[1]);
+    mote_alignment_free(alignment);
+    return status;
+}
+
 static void make_text(const char *name, const char *text)
 {
     char path[512];
@@ -440,6 +482,8 @@ int main(int argc, char **argv)
         {"in.pt", "out5.safetensors", MOTE_MXFP6_E2M3},
 #endif
         {"run", "report.html", MOTE_FORMAT_COUNT},
+        {"in.pdb", "out.pdb", MOTE_FORMAT_COUNT},
+        {"in.pdb", "out.cif", MOTE_FORMAT_COUNT},
     };
     mote_allocator allocator = {count_allocate, count_release, NULL};
     mote_context_options options = {.threads = 1, .allocator = &allocator};
@@ -463,6 +507,9 @@ int main(int argc, char **argv)
         }
     }
     make_run("run");
+    make_text("in.pdb", "ATOM      1  CA  GLY A   1       1.000   2.000   3.000\n"
+                        "ATOM      2  CA  ALA A   2       4.000   5.000   6.000\n"
+                        "ATOM      3  CA  ALA B   1      -4.000   5.000   6.000\nEND\n");
     make_text("in.a3m", "#4\t1\n>q\nMKVL\n>a\n-aK-L\n>b\nMKVL\n");
     make_text("in.sto", "# STOCKHOLM 1.0\nq M-K\na -AK\nb M-K\n\nq VL\na -L\nb VL\n//\n");
 #ifdef MOTE_WITH_LIBZIP
@@ -480,6 +527,7 @@ int main(int argc, char **argv)
     read_faults(context, run_alignment, "in.sto");
     pieces_faults(context);
     structure_faults(context);
+    read_faults(context, run_features, "in.a3m");
 #ifdef MOTE_WITH_LIBZIP
     read_faults(context, run_inspect, "in.pt");
 #endif
