@@ -44,10 +44,12 @@ MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_f
 typedef enum mote_initializer {
     MOTE_INITIAL_ZEROS = 0,
     MOTE_INITIAL_ONES = 1,
-    MOTE_INITIAL_NORMAL = 2
+    MOTE_INITIAL_NORMAL = 2,
+    MOTE_INITIAL_NUMBER = 3
 } mote_initializer;
 
-/* A trained FP32 value with its starting distribution; spread: the standard deviation. */
+/* A trained FP32 value with its starting distribution; spread: the standard deviation, or the number that all start
+ * with. */
 MOTE_API mote_value mote_graph_parameter(mote_graph *graph, const char *name, int rank, const size_t *shape,
                                          mote_initializer initializer, double spread);
 

@@ -47,6 +47,7 @@
 #include "mote/quantize.h"
 #include "mote/report.h"
 #include "mote/status.h"
+#include "mote/structure_module.h"
 #include "mote/train.h"
 #include "mote/trunk.h"
 

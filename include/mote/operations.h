@@ -1,7 +1,7 @@
 /* Operations of a graph. Each call appends one node and returns its result; see mote/graph.h for what happens to
  * mistakes. x [..., n] stands for any number of leading dimensions. Every operation has a gradient with respect to its
- * FP32 inputs. Products (linear, matmul, convolution, attention, linear_cross_entropy) take the number formats of the
- * graph's policy; everything else is FP32.
+ * FP32 inputs unless it says that none goes through. Products (linear, matmul, convolution, attention,
+ * linear_cross_entropy) take the number formats of the graph's policy; everything else is FP32.
  */
 #ifndef MOTE_OPERATIONS_H
 #define MOTE_OPERATIONS_H
@@ -16,6 +16,9 @@ extern "C" {
 
 MOTE_API mote_value mote_graph_constant(mote_graph *graph, int rank, const size_t *shape, double number);
 
+/* Numbers that are copied into the graph. */
+MOTE_API mote_value mote_graph_array(mote_graph *graph, int rank, const size_t *shape, const float *values);
+
 /* Element by element; a and b broadcast as in NumPy. */
 MOTE_API mote_value mote_graph_add(mote_graph *graph, mote_value a, mote_value b);
 MOTE_API mote_value mote_graph_subtract(mote_graph *graph, mote_value a, mote_value b);
@@ -29,9 +32,15 @@ MOTE_API mote_value mote_graph_scale(mote_graph *graph, mote_value x, double fac
  * gelu: x Phi(x) (arXiv 1606.08415); gelu_tanh: its approximation by tanh, section 2 there. */
 MOTE_API mote_value mote_graph_map(mote_graph *graph, const char *name, mote_value x);
 
+/* int32, shaped as x: how many of count breaks, which ascend, a value exceeds. No gradient goes through. */
+MOTE_API mote_value mote_graph_bins(mote_graph *graph, mote_value x, size_t count, const float *breaks);
+
 /* Sum or mean over axes first .. first + count - 1, which are dropped. */
 MOTE_API mote_value mote_graph_sum(mote_graph *graph, mote_value x, int first, int count);
 MOTE_API mote_value mote_graph_mean(mote_graph *graph, mote_value x, int first, int count);
+
+/* x, as a constant: nothing it depends on gets a gradient through it. Costs nothing. */
+MOTE_API mote_value mote_graph_stop_gradient(mote_graph *graph, mote_value x);
 
 /* x repeated to a shape, as in NumPy. */
 MOTE_API mote_value mote_graph_broadcast(mote_graph *graph, mote_value x, int rank, const size_t *shape);
@@ -115,8 +124,63 @@ MOTE_API mote_value mote_graph_dropout(mote_graph *graph, mote_value x, double p
 MOTE_API mote_value mote_graph_linear_cross_entropy(mote_graph *graph, mote_value x, mote_value weight, mote_value bias,
                                                     mote_value targets);
 
+/* Cross entropy of softmax(scores [..., classes]) at targets (int32 [...]), in nats: [...]; 0 where the target is
+ * negative. A target of classes or above fails the run. */
+MOTE_API mote_value mote_graph_softmax_cross_entropy(mote_graph *graph, mote_value scores, mote_value targets);
+
 /* Mean of losses [rows] over the rows whose target is not negative; 0 if there are none. */
 MOTE_API mote_value mote_graph_mean_loss(mote_graph *graph, mote_value losses, mote_value targets);
+
+/* ---- points in space ---- */
+
+/* FP32 whatever the policy, and what their gradients read is kept in FP32. */
+
+/* R x, or R^T x where inverse is not 0, of each point x [..., points, 3] with the matrix R [..., 3, 3] of the same
+ * leading dimensions. */
+MOTE_API mote_value mote_graph_rotate(mote_graph *graph, mote_value rotations, mote_value x, int inverse);
+
+/* |a_i - b_j|^2 of a [..., m, n] and b [..., k, n]: [..., m, k]. Leading dimensions are equal. */
+MOTE_API mote_value mote_graph_squared_distances(mote_graph *graph, mote_value a, mote_value b);
+
+/* Frames and points: rotations [frames, 3, 3], translations [frames, 3], points [points, 3]. */
+typedef struct mote_framed_points {
+    mote_value rotations, translations, points;
+} mote_framed_points;
+
+typedef enum mote_frame_pairs {
+    MOTE_PAIRS_ALL = 0,
+    MOTE_PAIRS_WITHIN_CHAINS = 1,
+    MOTE_PAIRS_BETWEEN_CHAINS = 2
+} mote_frame_pairs;
+
+typedef struct mote_frame_error {
+    double clamp;       /* distances count up to it; 0: as they are */
+    double unit;        /* that they are divided by */
+    int least_distance; /* 0: sqrt(d^2 + 1e-4), as in the monomer's published code; otherwise sqrt(max(d^2, 1e-8)), as
+                         * in the multimer's */
+    mote_frame_pairs pairs;
+} mote_frame_error;
+
+/* The frame aligned point error (Jumper et al. 2021, supplement, Alg. 28): the mean over pairs of a frame and a point
+ * of the distance between the predicted and the true point, each seen from its frame; one number. frame_mask [frames]
+ * and point_mask [points] are weights; 1e-4 is added to their sum. frame_chains [frames] and point_chains [points]:
+ * int32, read for the pairs that need them, otherwise MOTE_NO_VALUE. The truth gets no gradient. */
+MOTE_API mote_value mote_graph_frame_aligned_error(mote_graph *graph, const mote_framed_points *predicted,
+                                                   const mote_framed_points *truth, mote_value frame_mask,
+                                                   mote_value point_mask, mote_value frame_chains,
+                                                   mote_value point_chains, const mote_frame_error *options);
+
+/* Alg. 26 there: [residues], 1 where the other names of a residue's symmetric atoms fit better to its distances from
+ * all atoms that have one name, else 0. atoms (predicted), named, other [residues, atoms, 3]; mask, ambiguous
+ * [residues, atoms]. No gradient goes through. */
+MOTE_API mote_value mote_graph_renaming(mote_graph *graph, mote_value atoms, mote_value named, mote_value other,
+                                        mote_value mask, mote_value ambiguous);
+
+/* lDDT (Mariani et al. 2013; 1.9.6 there) of points to truth, both [n, 3], among points whose mask [n] is set and whose
+ * true distance is below 15: [n] of 0 to 1; 1 where there is no such pair. classes: the bin of bins equal ones that
+ * each is in, int32 [n]. No gradient goes through. */
+MOTE_API mote_value mote_graph_lddt(mote_graph *graph, mote_value points, mote_value truth, mote_value mask, int bins,
+                                    mote_value *classes);
 
 /* ---- piece by piece ---- */
 

@@ -79,6 +79,11 @@ class Graph:
     def constant(self, shape, number):
         return self._call("constant", len(shape), list(shape), number)
 
+    def array(self, numbers):
+        """A constant."""
+        numbers = np.ascontiguousarray(numbers, np.float32)
+        return self._call("array", numbers.ndim, list(numbers.shape), ffi.from_buffer("float[]", numbers))
+
     def add(self, a, b):
         return self._call("add", a, b)
 
@@ -97,11 +102,17 @@ class Graph:
     def map(self, name, x):
         return self._call("map", name.encode(), x)
 
+    def bins(self, x, breaks):
+        return self._call("bins", x, len(breaks), list(breaks))
+
     def sum(self, x, first, count):
         return self._call("sum", x, first, count)
 
     def mean(self, x, first, count):
         return self._call("mean", x, first, count)
+
+    def stop_gradient(self, x):
+        return self._call("stop_gradient", x)
 
     def broadcast(self, x, shape):
         return self._call("broadcast", x, len(shape), list(shape))
@@ -185,6 +196,30 @@ class Graph:
 
     def linear_cross_entropy(self, x, weight, targets, bias=NONE):
         return self._call("linear_cross_entropy", x, weight, bias, targets)
+
+    def softmax_cross_entropy(self, scores, targets):
+        return self._call("softmax_cross_entropy", scores, targets)
+
+    def rotate(self, rotations, x, inverse=False):
+        return self._call("rotate", rotations, x, inverse)
+
+    def squared_distances(self, a, b):
+        return self._call("squared_distances", a, b)
+
+    def frame_aligned_error(self, predicted, truth, frame_mask, point_mask, chains=(NONE, NONE), clamp=0.0, unit=10.0, least_distance=False, pairs=""):
+        """predicted and truth: rotations, translations and points. chains: of frames and of points. pairs: "" for all, "within" or "between" chains."""
+        kind = {"": lib.MOTE_PAIRS_ALL, "within": lib.MOTE_PAIRS_WITHIN_CHAINS, "between": lib.MOTE_PAIRS_BETWEEN_CHAINS}[pairs]
+        one, other = (ffi.new("mote_framed_points *", list(x)) for x in (predicted, truth))
+        options = ffi.new("mote_frame_error *", [clamp, unit, least_distance, kind])
+        return self._call("frame_aligned_error", one, other, frame_mask, point_mask, *chains, options)
+
+    def renaming(self, atoms, named, other, mask, ambiguous):
+        return self._call("renaming", atoms, named, other, mask, ambiguous)
+
+    def lddt(self, points, truth, mask, bins):
+        """The score and the bin of each point."""
+        classes = ffi.new("mote_value *")
+        return self._call("lddt", points, truth, mask, bins, classes), classes[0]
 
     def mean_loss(self, losses, targets):
         return self._call("mean_loss", losses, targets)

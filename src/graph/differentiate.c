@@ -22,7 +22,7 @@ static void mark_needed(state *s)
         const mote_node *node = &graph->nodes[graph->order[i]];
         bool any = false;
         for (int k = 0; k < node->input_count; k++) {
-            any = any || (node->inputs[k] >= 0 && s->needed[node->inputs[k]]);
+            any = any || (!node->op->stops && node->inputs[k] >= 0 && s->needed[node->inputs[k]]);
         }
         for (int o = 0; o < node->output_count; o++) {
             s->needed[node->outputs[o]] = any && mote_layout_of(graph, node->outputs[o])->format == MOTE_FP32;

@@ -87,7 +87,7 @@ struct mote_op {
      * mote_node_result(). */
     mote_status (*infer)(mote_graph *graph, mote_node *node);
     /* Appends the nodes that compute dx[i] from dy[] for every input that needs one; dx starts as MOTE_NO_VALUE, dy[i]
-     * is MOTE_NO_VALUE where output i has no gradient. NULL: gradients stop here. node is a copy. */
+     * is MOTE_NO_VALUE where output i has no gradient. NULL: none can be asked for. node is a copy. */
     void (*differentiate)(mote_graph *graph, const mote_node *node, const mote_value *dy, const bool *needed,
                           mote_value *dx);
     mote_status (*run)(const mote_run *run, const mote_node *node);
@@ -105,6 +105,7 @@ struct mote_op {
     unsigned exact_inputs;    /* bit i: input i must not be rounded when it is saved (targets, statistics) */
     unsigned may_be_infinite; /* bit o: infinities in output o are no failure */
     bool view;                /* output 0 is input 0's memory under another shape */
+    bool stops;               /* its results count as constants: no gradient goes through */
     bool product;             /* reads node->policy */
     bool pieces;              /* has bodies: mote_node_pieces() */
 };

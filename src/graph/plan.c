@@ -242,8 +242,10 @@ mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed)
             mote_parallel_for(plan->context, mote_size_divide_up(j.count, FILL_GROUP), fill_task, &j);
             continue;
         }
+        float number = info->initializer == MOTE_INITIAL_ONES ? 1.0f : 0.0f;
+        number = info->initializer == MOTE_INITIAL_NUMBER ? (float)info->spread : number;
         for (size_t i = 0; i < j.count; i++) {
-            j.values[i] = info->initializer == MOTE_INITIAL_ONES ? 1.0f : 0.0f;
+            j.values[i] = number;
         }
     }
     return MOTE_OK;

@@ -5,7 +5,7 @@
 #include "base/context.h"
 #include "mote/mote.h"
 
-enum { FAULT_PATH = 512 };
+enum { FAULT_PATH = 512, FAULT_NUMBERS = 128 };
 
 /* The fault to come. */
 typedef struct fault_state {
@@ -30,8 +30,14 @@ char *read_file(const char *path, size_t *size);
 /* Training on a file of sequences of the tests' folder; all: every fault, minutes instead of seconds. */
 void train_faults(mote_context *context, const char *sequences, bool all);
 
-/* Every allocation of a graph of pieces, from building to running it. */
+/* Runs a scenario as often as it allocates, each time with another allocation that fails: it must say so, leak nothing,
+ * and without a fault give the same numbers (all of which it writes that it wants compared) again. */
+void allocation_faults(mote_context *context, const char *name,
+                       mote_status (*scenario)(mote_context *context, float numbers[FAULT_NUMBERS]));
+
+/* Every allocation of a graph of pieces, and of a structure module with its losses, from building to running it. */
 void pieces_faults(mote_context *context);
+void structure_faults(mote_context *context);
 
 /* Every allocation of AlphaFold 2's trunk, built and measured. */
 void trunk_faults(mote_context *context);

@@ -1,11 +1,11 @@
 /* Pieces under faults: whatever allocation fails while a graph of them is built, differentiated, given a policy,
  * planned and run, nothing leaks, the error is that of memory, and without a fault the gradients are the same again. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "fault.h"
 
 enum { ROWS = 5, POSITIONS = 3, WIDTH = 8, VALUES = ROWS * POSITIONS * WIDTH };
+_Static_assert((int)VALUES <= (int)FAULT_NUMBERS, "the gradient must fit");
 
 static mote_value columns(mote_graph *graph, void *argument, const mote_value *pieces)
 {
@@ -36,7 +36,7 @@ static mote_status build(mote_graph *graph, mote_value *x, mote_value *loss)
 }
 
 /* Ends with the gradient of x. */
-static mote_status run_once(mote_context *context, float gradient[VALUES])
+static mote_status run_once(mote_context *context, float gradient[FAULT_NUMBERS])
 {
     mote_graph *graph = NULL;
     mote_plan *plan = NULL;
@@ -65,35 +65,4 @@ static mote_status run_once(mote_context *context, float gradient[VALUES])
     return status;
 }
 
-void pieces_faults(mote_context *context)
-{
-    static const char name[] = "pieces";
-    float expected[VALUES], found[VALUES];
-    armed.left = -1;
-    if (run_once(context, expected) != MOTE_OK) {
-        complain(name, mote_context_message(context));
-        return;
-    }
-    armed.site = MOTE_FAULT_ALLOCATE;
-    armed.kind = MOTE_FAULT_FAIL;
-    for (long k = 0;; k++) {
-        long before = live;
-        armed.left = k;
-        armed.fired = armed.inside = false;
-        mote_status status = run_once(context, found);
-        armed.left = -1;
-        runs++;
-        if (live != before) {
-            complain(name, "memory leaked");
-        }
-        if (status == MOTE_OK && (armed.fired ? !armed.inside : memcmp(found, expected, sizeof found) != 0)) {
-            complain(name, armed.fired ? "a failure was swallowed" : "the gradient is wrong");
-        }
-        if (status != MOTE_OK && !armed.inside && status != MOTE_ERROR_MEMORY) {
-            complain(name, mote_context_message(context));
-        }
-        if (!armed.fired) {
-            break;
-        }
-    }
-}
+void pieces_faults(mote_context *context) { allocation_faults(context, "pieces", run_once); }

@@ -243,6 +243,172 @@ def test_mean_loss():
     check(lambda g, x, t: g.mean_loss(x, t), lambda x: x[targets >= 0].mean(), numbers(5), integers=(targets,))
 
 
+def test_softmax_cross_entropy():
+    targets = RNG(4).integers(-1, 7, (3, 70)).astype(np.int32)
+
+    def definition(x):
+        entropy = d.linear_cross_entropy(x.reshape(210, 7), np.eye(7), 0, targets.reshape(-1))
+        return entropy.reshape(3, 70)
+
+    check(lambda g, x, t: g.softmax_cross_entropy(x, t), definition, numbers(3, 70, 7), integers=(targets,), tolerance=4e-6)
+
+
+def test_a_target_outside_of_the_classes():
+    g = mote.Graph()
+    t = g.input("t", (2,), np.int32)
+    g.output(g.softmax_cross_entropy(g.input("x", (2, 3)), t))
+    plan = mote.Plan(g)
+    plan[t][...] = 2, 3
+    with pytest.raises(mote.MoteValueError, match="target 1 is 3, there are 3 classes"):
+        plan.run()
+
+
+def test_arrays_and_concatenation():
+    x, y, z = numbers(2, 3, 4), numbers(2, 1, 4, seed=1), numbers(2, 5, 4, seed=2).astype(np.float32)
+    check(
+        lambda g, a, b: g.concatenate([a, g.array(z), b, a], 1),
+        lambda a, b: np.concatenate([a, z, b, a], 1),
+        x, y,
+    )
+    check(lambda g, a, b: g.concatenate([a, b], 0), lambda a, b: np.concatenate([a, b]), numbers(3), numbers(4, seed=1))
+    check(lambda g, a: g.add(a, g.array(np.float32(2.5))), lambda a: a + 2.5, numbers(3))
+    g = mote.Graph()
+    with pytest.raises(mote.MoteValueError, match="dimension 0: value 1 has 3 entries, expected 2"):
+        g.concatenate([g.input("a", (2, 3)), g.input("b", (3, 3))], 1)
+
+
+def test_stopped_gradients():
+    x = numbers(5, 3)
+    g = mote.Graph()
+    v = g.input("x", x.shape)
+    g.want_gradient(v)
+    stopped = g.stop_gradient(g.map("square", v))
+    y = g.multiply(g.map("exp", stopped), g.stop_gradient(v))
+    g.output(y)
+    g.differentiate(g.sum(g.multiply(y, v), 0, 2))
+    assert "map_gradient" not in str(g)
+    plan = mote.Plan(g)
+    plan[v][...] = x
+    plan.run()
+    assert np.allclose(plan[y], np.exp(x**2) * x, rtol=1e-5) and np.array_equal(plan[g.gradient(v)], plan[y])
+
+
+def test_bins():
+    breaks = np.array([-1, 0, 0.5, 2], np.float32)
+    x = np.concatenate([numbers(20), breaks, np.nextafter(breaks, 9), [-np.inf, np.inf]]).astype(np.float32)
+    g = mote.Graph()
+    v = g.input("x", x.shape)
+    found = g.bins(v, breaks)
+    g.output(found)
+    plan = mote.Plan(g)
+    plan[v][...] = x
+    plan.run()
+    assert plan[found].dtype == np.int32 and np.array_equal(plan[found], (x[:, None] > breaks).sum(-1))
+
+
+@pytest.mark.parametrize("leading, points", [((5,), 7), ((2, 19), 1), ((), 4)])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_rotate(leading, points, inverse):
+    spec = "...ji,...pj->...pi" if inverse else "...ij,...pj->...pi"
+    check(
+        lambda g, r, x: g.rotate(r, x, inverse),
+        lambda r, x: np.einsum(spec, r, x),
+        numbers(*leading, 3, 3, seed=1), numbers(*leading, points, 3, seed=2),
+    )
+
+
+@pytest.mark.parametrize("leading, m, k, n", [((), 5, 7, 3), ((2, 3), 9, 67, 4), ((1,), 17, 16, 1)])
+def test_squared_distances(leading, m, k, n):
+    check(
+        lambda g, a, b: g.squared_distances(a, b),
+        lambda a, b: ((a[..., :, None, :] - b[..., None, :, :]) ** 2).sum(-1),
+        numbers(*leading, m, n, seed=1), numbers(*leading, k, n, seed=2),
+    )
+
+
+def test_squared_distances_far_from_the_origin():
+    """As exact as the differences are: |a|^2 + |b|^2 - 2 ab would have an error of 0.06 here."""
+    a = (numbers(9, 3) + 500).astype(np.float32)
+    g = mote.Graph()
+    v = g.input("a", a.shape)
+    y = g.squared_distances(v, v)
+    g.output(y)
+    plan = mote.Plan(g)
+    plan[v][...] = a
+    plan.run()
+    expected = ((a.astype(np.float64)[:, None] - a[None]) ** 2).sum(-1)
+    assert np.abs(plan[y] - expected).max() < 4 * 2**-24 * expected.max()
+
+
+FRAME_ERRORS = {
+    "as it is": {},
+    "clamped": {"clamp": 2.5},
+    "least": {"clamp": 2.5, "least_distance": True, "unit": 20.0},
+    "within": {"pairs": "within", "clamp": 3.0},
+    "between": {"pairs": "between"},
+}
+
+
+@pytest.mark.parametrize("name", FRAME_ERRORS)
+def test_frame_aligned_error(name):
+    options, frames, points = FRAME_ERRORS[name], 11, 9
+    masks = (RNG(1).random(frames) > 0.3) * 0.5, (RNG(2).random(points) > 0.3) * 1.0
+    chains = tuple((np.arange(n) % 3).astype(np.int32) for n in (frames, points))
+    truth = [numbers(*s, seed=3 + i).astype(np.float32) for i, s in enumerate([(frames, 3, 3), (frames, 3), (points, 3)])]
+
+    def build(g, r, t, x, *chains):
+        return g.frame_aligned_error((r, t, x), [g.array(a) for a in truth], *map(g.array, masks), chains, **options)
+
+    def definition(r, t, x):
+        def local(r, t, x):
+            return np.einsum("fji,fpj->fpi", r, x[None] - t[:, None])
+
+        squared = ((local(r, t, x) - local(*truth)) ** 2).sum(-1)
+        distance = np.sqrt(np.maximum(squared, 1e-8) if options.get("least_distance") else squared + 1e-4)
+        distance = np.minimum(distance, options.get("clamp", np.inf))
+        same = chains[0][:, None] == chains[1][None]
+        pairs = {"within": same, "between": ~same}.get(options.get("pairs"), True)
+        weights = masks[0][:, None] * masks[1] * pairs
+        return np.array((distance * weights).sum() / (weights.sum() + 1e-4) / options.get("unit", 10.0))
+
+    shapes = (frames, 3, 3), (frames, 3), (points, 3)
+    check(build, definition, *(numbers(*s, seed=7 + i) for i, s in enumerate(shapes)), integers=chains)
+
+
+def test_renaming_and_lddt():
+    """Held against loops over atoms."""
+    n, atoms = 9, 5
+    x, named, other = (numbers(n, atoms, 3, seed=i) * 3 for i in range(3))
+    mask, ambiguous = (RNG(3).random((n, atoms)) > 0.2) * 1.0, (RNG(4).random((n, atoms)) > 0.6) * 1.0
+    other[ambiguous == 0] = named[ambiguous == 0]
+    g = mote.Graph()
+    inputs = [g.input(f"x{i}", a.shape) for i, a in enumerate((x, named, other, mask, ambiguous))]
+    renamed = g.renaming(*inputs)
+    atom = [g.reshape(g.slice(v, 1, 1, 1), (n, 3)) for v in inputs[:2]] + [g.reshape(g.slice(inputs[3], 1, 1, 1), (n,))]
+    score, classes = g.lddt(*atom, 6)
+    for v in (renamed, score, classes):
+        g.output(v)
+    plan = mote.Plan(g)
+    for v, a in zip(inputs, (x, named, other, mask, ambiguous)):
+        plan[v][...] = a
+    plan.run()
+
+    def distance(x, a, b):
+        return np.linalg.norm(x[a] - x[b])
+
+    every = [(i, j) for i in range(n) for j in range(atoms) if mask[i, j]]
+    for i in range(n):
+        pairs = [(a, b) for a in every for b in every if a[0] == i and ambiguous[a] and not ambiguous[b]]
+        errors = [sum(abs(distance(x, a, b) - distance(y, a, b)) for a, b in pairs) for y in (named, other)]
+        assert plan[renamed][i] == (errors[1] < errors[0])
+        near = [j for j in range(n) if j != i and mask[i, 1] * mask[j, 1] and distance(named, (i, 1), (j, 1)) < 15]
+        off = [abs(distance(named, (i, 1), (j, 1)) - distance(x, (i, 1), (j, 1))) for j in near]
+        expected = np.mean([np.mean([o < limit for limit in (0.5, 1, 2, 4)]) for o in off]) if off else 1
+        assert abs(plan[score][i] - expected) < 1e-6
+        assert plan[classes][i] == min(5, int(expected * 6 + 1e-9))
+    assert 0 < plan[renamed].sum() < n and 0 < plan[score].min() < 1
+
+
 def test_dropout_is_the_same_backward():
     g = mote.Graph()
     x = g.input("x", (64, 50))
