@@ -165,7 +165,9 @@ static void run_round(const mote_attention_job *j)
         mote_attention_run(j, units * blocks, unit_queries_task);
         mote_attention_run(j, a->owned ? a->tasks * blocks * tiles : 0, owned_task);
     }
-    if (a->columns || a->rows) {
+    /* An empty bias over queries and keys would pass for a line. */
+    bool any = j->shape->queries > 0 && j->shape->keys > 0;
+    if (any && (a->columns || a->rows)) {
         mote_attention_run(j, 1, lines_task);
     }
 }
