@@ -63,6 +63,12 @@ MOTE_API mote_value mote_graph_matmul(mote_graph *graph, mote_value a, mote_valu
 
 /* ---- fused ---- */
 
+/* Parameters of a linear layer or a layer norm that is used more than once. */
+typedef struct mote_layer {
+    const char *name;        /* of the layer; not copied */
+    mote_value weight, bias; /* bias may be MOTE_NO_VALUE */
+} mote_layer;
+
 /* x [..., inputs] weight [outputs, inputs]^T + bias [outputs] (or MOTE_NO_VALUE). */
 MOTE_API mote_value mote_graph_linear(mote_graph *graph, mote_value x, mote_value weight, mote_value bias);
 

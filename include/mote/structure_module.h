@@ -38,12 +38,6 @@ MOTE_API mote_structure_config mote_structure_preset(int multimer, int aligned_e
 /* MOTE_ERROR_ARGUMENT names what cannot be. */
 MOTE_API mote_status mote_structure_config_check(mote_context *context, const mote_structure_config *config);
 
-/* Parameters of a linear layer or a layer norm, made once and used in all iterations. */
-typedef struct mote_structure_layer {
-    const char *name;
-    mote_value weight, bias;
-} mote_structure_layer;
-
 /* ---- frames ---- */
 
 /* Rotations [..., 3, 3] and translations [..., 3]. */
@@ -67,9 +61,9 @@ MOTE_API mote_frames mote_frames_from_update(mote_graph *graph, mote_value updat
 /* ---- the module ---- */
 
 typedef struct mote_point_attention_layers {
-    mote_structure_layer q, k, v, q_points, k_points, v_points; /* not for multimers: k and k_points have the values
-                                                                 * too, v and v_points are not there */
-    mote_structure_layer pair, out;
+    mote_layer q, k, v, q_points, k_points, v_points; /* not for multimers: k and k_points have the values
+                                                       * too, v and v_points are not there */
+    mote_layer pair, out;
     mote_value head_weights;
 } mote_point_attention_layers;
 
@@ -84,7 +78,7 @@ MOTE_API mote_value mote_point_attention(mote_graph *graph, const mote_structure
                                          const mote_frames *frames, mote_value mask);
 
 typedef struct mote_angle_layers {
-    mote_structure_layer in, initial, blocks[MOTE_ANGLE_BLOCKS][2], out;
+    mote_layer in, initial, blocks[MOTE_ANGLE_BLOCKS][2], out;
 } mote_angle_layers;
 
 MOTE_API mote_angle_layers mote_angles_create(mote_graph *graph, const mote_structure_config *config);

@@ -31,7 +31,7 @@ static mote_value mask_bias(mote_graph *graph, mote_value mask)
 }
 
 /* The layer of x [rows, positions, c], heads apart: [rows, positions, heads, width]. */
-static mote_value project(mote_graph *graph, const mote_trunk_attention *a, const mote_trunk_layer *layer, mote_value x)
+static mote_value project(mote_graph *graph, const mote_trunk_attention *a, const mote_layer *layer, mote_value x)
 {
     size_t shape[4] = {mote_extent(graph, x, 0), mote_extent(graph, x, 1), a->heads, a->width};
     return mote_graph_reshape(graph, mote_apply_linear(graph, layer, x), 4, shape);
@@ -67,7 +67,7 @@ mote_value mote_apply_attention(mote_graph *graph, const mote_trunk_attention *a
 typedef struct axial {
     const mote_trunk_sizes *sizes;
     bool turned;
-    mote_trunk_layer norm, pair_norm, pair; /* pair: the bias of heads */
+    mote_layer norm, pair_norm, pair; /* pair: the bias of heads */
     mote_trunk_attention heads;
     mote_value bias, dropped; /* each may be MOTE_NO_VALUE */
 } axial;
@@ -159,7 +159,7 @@ mote_value mote_triangle_attention(mote_graph *graph, const mote_trunk_sizes *s,
 
 typedef struct global {
     size_t heads, width;
-    mote_trunk_layer norm, q, k, v, gate, out;
+    mote_layer norm, q, k, v, gate, out;
 } global;
 
 /* The mean of x [columns, sequences, c] over sequences that are there, mask [columns, sequences]: [columns, c]. */

@@ -186,7 +186,7 @@ mote_value mote_trunk_single(mote_graph *graph, const mote_trunk_config *config,
     size_t residues = mote_extent(graph, m, 1);
     mote_value first = mote_graph_slice(graph, m, 0, 0, 1);
     mote_graph_enter(graph, "evoformer");
-    mote_trunk_layer layer = mote_linear_layer(graph, "linear", config->c_m, config->c_s, MOTE_START_PLAIN);
+    mote_layer layer = mote_linear_layer(graph, "linear", config->c_m, config->c_s, MOTE_START_PLAIN);
     mote_value y =
         mote_apply_linear(graph, &layer, mote_graph_reshape(graph, first, 2, (size_t[]){residues, config->c_m}));
     mote_graph_leave(graph);

@@ -4,7 +4,7 @@
 /* ---- rows of features ---- */
 
 typedef struct rows {
-    mote_trunk_layer layer;
+    mote_layer layer;
     mote_value added; /* to every row [residues, channels], or MOTE_NO_VALUE */
 } rows;
 
@@ -21,8 +21,7 @@ mote_value mote_trunk_embed_msa(mote_graph *graph, const mote_trunk_config *conf
         return MOTE_NO_VALUE;
     }
     mote_graph_enter(graph, "input_embedder");
-    mote_trunk_layer all =
-        mote_linear_layer(graph, "linear_tf_m", config->target_features, config->c_m, MOTE_START_PLAIN);
+    mote_layer all = mote_linear_layer(graph, "linear_tf_m", config->target_features, config->c_m, MOTE_START_PLAIN);
     rows r = {.layer = mote_linear_layer(graph, "linear_msa_m", config->msa_features, config->c_m, MOTE_START_PLAIN)};
     r.added = mote_apply_linear(graph, &all, target);
     mote_value m = mote_in_pieces(graph, config, 1, &msa, (int[]){0}, 0, rows_body, &r);
@@ -69,7 +68,7 @@ static mote_value pairs_body(mote_graph *graph, void *argument, const mote_value
 static void relative_tables(mote_graph *graph, const mote_trunk_config *c, pairs *p)
 {
     size_t offsets = 2 * c->relative_positions + 1 + (c->multimer ? 1 : 0), copies = 2 * c->relative_chains + 2;
-    mote_trunk_layer layer =
+    mote_layer layer =
         mote_linear_layer(graph, "linear_relpos", offsets + (c->multimer ? copies + 1 : 0), c->c_z, MOTE_START_PLAIN);
     p->bias = layer.bias;
     p->copies = MOTE_NO_VALUE;
@@ -91,9 +90,9 @@ mote_value mote_trunk_embed_pairs(mote_graph *graph, const mote_trunk_config *co
         return MOTE_NO_VALUE;
     }
     mote_graph_enter(graph, "input_embedder");
-    mote_trunk_layer first =
+    mote_layer first =
         mote_linear_layer(graph, "linear_tf_z_i", config->target_features, config->c_z, MOTE_START_PLAIN);
-    mote_trunk_layer second =
+    mote_layer second =
         mote_linear_layer(graph, "linear_tf_z_j", config->target_features, config->c_z, MOTE_START_PLAIN);
     relative_tables(graph, config, &p);
     p.second = mote_apply_linear(graph, &second, target);
@@ -106,7 +105,7 @@ mote_value mote_trunk_embed_pairs(mote_graph *graph, const mote_trunk_config *co
 /* ---- recycling ---- */
 
 typedef struct recycling {
-    mote_trunk_layer norm;
+    mote_layer norm;
     mote_value table, bias; /* table [1 + bins, c_z]: of no bin, 0 */
 } recycling;
 
@@ -126,7 +125,7 @@ mote_value mote_trunk_recycle_pairs(mote_graph *graph, const mote_trunk_config *
     }
     recycling r;
     mote_graph_enter(graph, "recycling_embedder");
-    mote_trunk_layer layer = mote_linear_layer(graph, "linear", config->recycling_bins, config->c_z, MOTE_START_PLAIN);
+    mote_layer layer = mote_linear_layer(graph, "linear", config->recycling_bins, config->c_z, MOTE_START_PLAIN);
     r.norm = mote_norm_layer(graph, "layer_norm_z", config->c_z);
     r.bias = layer.bias;
     r.table = mote_table_from_one(graph, layer.weight);
@@ -142,7 +141,7 @@ mote_value mote_trunk_recycle_msa(mote_graph *graph, const mote_trunk_config *co
     }
     size_t sequences = mote_extent(graph, m, 0);
     mote_graph_enter(graph, "recycling_embedder");
-    mote_trunk_layer norm = mote_norm_layer(graph, "layer_norm_m", config->c_m);
+    mote_layer norm = mote_norm_layer(graph, "layer_norm_m", config->c_m);
     mote_value parts[2] = {mote_graph_slice(graph, m, 0, 0, 1), MOTE_NO_VALUE};
     parts[0] = mote_graph_add(graph, parts[0], mote_apply_norm(graph, &norm, previous));
     if (sequences > 1) {

@@ -17,7 +17,7 @@ mote_trunk_sizes mote_trunk_sizes_of(const mote_trunk_config *config, mote_trunk
  * takes it or MOTE_NO_VALUE. */
 typedef struct mote_trunk_attention {
     size_t heads, width;
-    mote_trunk_layer q, k, v, gate, out; /* gate.weight MOTE_NO_VALUE: none */
+    mote_layer q, k, v, gate, out; /* gate.weight MOTE_NO_VALUE: none */
 } mote_trunk_attention;
 
 mote_trunk_attention mote_attention_layers(mote_graph *graph, size_t queries, size_t memory, size_t heads, size_t width,

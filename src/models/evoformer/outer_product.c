@@ -2,12 +2,12 @@
 #include "models/evoformer/modules.h"
 
 typedef struct outer {
-    mote_trunk_layer norm, left, right, out;
+    mote_layer norm, left, right, out;
     mote_value rights, mask; /* whole: [sequences, residues, c_outer], [sequences, residues] */
 } outer;
 
 /* One side of sequences m [sequences, residues, c_m]. */
-static mote_value side(mote_graph *graph, const outer *o, const mote_trunk_layer *layer, mote_value m, mote_value mask)
+static mote_value side(mote_graph *graph, const outer *o, const mote_layer *layer, mote_value m, mote_value mask)
 {
     return mote_masked(graph, mote_apply_linear(graph, layer, mote_apply_norm(graph, &o->norm, m)), mask);
 }

@@ -15,7 +15,7 @@ typedef struct templates {
     mote_value types_j;             /* [residues, c_t] of the template that is being computed */
     mote_value bias;                /* of all layers together */
     mote_value weights[SCALARS];    /* [c_t] of features that are one number; x, y, z in monomers: MOTE_NO_VALUE */
-    mote_trunk_layer query_norm, query, norm;
+    mote_layer query_norm, query, norm;
 } templates;
 
 /* ---- parameters ---- */
@@ -38,7 +38,7 @@ static void monomer_layers(mote_graph *graph, templates *t)
 {
     const mote_trunk_config *c = t->config;
     size_t bins = c->template_bins, last = bins + 1 + 2 * TYPES + 3;
-    mote_trunk_layer layer = mote_linear_layer(graph, "linear", last + 1, c->c_t, MOTE_START_RECTIFIED);
+    mote_layer layer = mote_linear_layer(graph, "linear", last + 1, c->c_t, MOTE_START_RECTIFIED);
     t->bins = mote_table_from_one(graph, mote_graph_slice(graph, layer.weight, 1, 0, bins));
     t->second = columns(graph, layer.weight, bins + 1, TYPES);
     t->first = columns(graph, layer.weight, bins + 1 + TYPES, TYPES);
@@ -58,7 +58,7 @@ static void multimer_layers(mote_graph *graph, templates *t)
     const mote_trunk_config *c = t->config;
     t->query_norm = mote_norm_layer(graph, "query_embedding_layer_norm", c->c_z);
     t->query = mote_linear_layer(graph, "query_embedding_linear", c->c_z, c->c_t, MOTE_START_RECTIFIED);
-    mote_trunk_layer layer = mote_linear_layer(graph, "dgram_linear", c->template_bins, c->c_t, MOTE_START_RECTIFIED);
+    mote_layer layer = mote_linear_layer(graph, "dgram_linear", c->template_bins, c->c_t, MOTE_START_RECTIFIED);
     t->bins = mote_table_from_one(graph, layer.weight);
     t->bias = layer.bias;
     layer = mote_linear_layer(graph, "aatype_linear_1", TYPES, c->c_t, MOTE_START_RECTIFIED);
@@ -178,7 +178,7 @@ static mote_value attend(mote_graph *graph, const mote_trunk_config *c, const mo
 }
 
 typedef struct mean {
-    mote_trunk_layer out;
+    mote_layer out;
     size_t count;
 } mean;
 
@@ -237,10 +237,10 @@ void mote_trunk_add_template_rows(mote_graph *graph, const mote_trunk_config *co
     }
     bool multimer = config->multimer != 0;
     mote_graph_enter(graph, "template_embedder.template_single_embedder");
-    mote_trunk_layer first = mote_linear_layer(graph, multimer ? "template_single_embedder" : "linear_1",
-                                               config->template_angle_features, config->c_m, MOTE_START_RECTIFIED);
-    mote_trunk_layer second = mote_linear_layer(graph, multimer ? "template_projector" : "linear_2", config->c_m,
-                                                config->c_m, MOTE_START_RECTIFIED);
+    mote_layer first = mote_linear_layer(graph, multimer ? "template_single_embedder" : "linear_1",
+                                         config->template_angle_features, config->c_m, MOTE_START_RECTIFIED);
+    mote_layer second = mote_linear_layer(graph, multimer ? "template_projector" : "linear_2", config->c_m, config->c_m,
+                                          MOTE_START_RECTIFIED);
     mote_value rows = mote_graph_map(graph, "relu", mote_apply_linear(graph, &first, given->angles));
     rows = mote_apply_linear(graph, &second, rows);
     state->m = mote_graph_concatenate(graph, 2, (mote_value[]){state->m, rows}, 0);

@@ -2,7 +2,7 @@
 #include "models/evoformer/modules.h"
 
 typedef struct transition {
-    mote_trunk_layer norm, up, down;
+    mote_layer norm, up, down;
 } transition;
 
 static mote_value body(mote_graph *graph, void *argument, const mote_value *pieces)

@@ -4,23 +4,23 @@
 typedef struct product {
     const mote_trunk_sizes *sizes;
     bool incoming, fused; /* fused: parameters of both factors lie one behind the other */
-    mote_trunk_layer norm_in, linear[2], gate[2], norm_out, out, out_gate; /* linear, gate: of factors a and b */
+    mote_layer norm_in, linear[2], gate[2], norm_out, out, out_gate; /* linear, gate: of factors a and b */
     mote_value other; /* the factor that is whole [c_triangle, residues, residues] */
     mote_value dropped;
 } product;
 
 /* Rows of a layer that makes both factors: those of factor half. */
-static mote_trunk_layer take_half(mote_graph *graph, const mote_trunk_layer *both, size_t half, size_t channels)
+static mote_layer take_half(mote_graph *graph, const mote_layer *both, size_t half, size_t channels)
 {
-    return (mote_trunk_layer){both->name, mote_graph_slice(graph, both->weight, 0, half * channels, channels),
-                              mote_graph_slice(graph, both->bias, 0, half * channels, channels)};
+    return (mote_layer){both->name, mote_graph_slice(graph, both->weight, 0, half * channels, channels),
+                        mote_graph_slice(graph, both->bias, 0, half * channels, channels)};
 }
 
 static void make_factors(mote_graph *graph, product *p)
 {
     static const char *const names[2][2] = {{"linear_a_p", "linear_a_g"}, {"linear_b_p", "linear_b_g"}};
     size_t c_z = p->sizes->c_z, c = p->sizes->c_triangle;
-    mote_trunk_layer linear = {0}, gate = {0};
+    mote_layer linear = {0}, gate = {0};
     if (p->fused) {
         linear = mote_linear_layer(graph, "linear_ab_p", c_z, 2 * c, MOTE_START_PLAIN);
         gate = mote_linear_layer(graph, "linear_ab_g", c_z, 2 * c, MOTE_START_GATE);

@@ -4,7 +4,7 @@
 
 #include "models/structure/layers.h"
 
-typedef struct mote_structure_layer layer;
+typedef struct mote_layer layer;
 
 mote_point_attention_layers mote_point_attention_create(mote_graph *graph, const mote_structure_config *c)
 {
@@ -12,20 +12,20 @@ mote_point_attention_layers mote_point_attention_create(mote_graph *graph, const
            v = 3 * c->ipa_heads * c->value_points;
     size_t found = scalars + c->ipa_heads * (4 * c->value_points + c->c_z);
     mote_point_attention_layers l = {0};
-    mote_structure_start start = c->multimer ? MOTE_STRUCTURE_UNBIASED : MOTE_STRUCTURE_PLAIN;
-    l.q = mote_structure_linear_layer(graph, "linear_q", c->c_s, scalars, start);
-    l.q_points = mote_structure_linear_layer(graph, "linear_q_points.linear", c->c_s, q, MOTE_STRUCTURE_PLAIN);
+    mote_linear_start start = c->multimer ? MOTE_START_UNBIASED : MOTE_START_PLAIN;
+    l.q = mote_linear_layer(graph, "linear_q", c->c_s, scalars, start);
+    l.q_points = mote_linear_layer(graph, "linear_q_points.linear", c->c_s, q, MOTE_START_PLAIN);
     if (c->multimer) {
-        l.k = mote_structure_linear_layer(graph, "linear_k", c->c_s, scalars, start);
-        l.v = mote_structure_linear_layer(graph, "linear_v", c->c_s, scalars, start);
-        l.k_points = mote_structure_linear_layer(graph, "linear_k_points.linear", c->c_s, q, MOTE_STRUCTURE_PLAIN);
-        l.v_points = mote_structure_linear_layer(graph, "linear_v_points.linear", c->c_s, v, MOTE_STRUCTURE_PLAIN);
+        l.k = mote_linear_layer(graph, "linear_k", c->c_s, scalars, start);
+        l.v = mote_linear_layer(graph, "linear_v", c->c_s, scalars, start);
+        l.k_points = mote_linear_layer(graph, "linear_k_points.linear", c->c_s, q, MOTE_START_PLAIN);
+        l.v_points = mote_linear_layer(graph, "linear_v_points.linear", c->c_s, v, MOTE_START_PLAIN);
     } else {
-        l.k = mote_structure_linear_layer(graph, "linear_kv", c->c_s, 2 * scalars, MOTE_STRUCTURE_PLAIN);
-        l.k_points = mote_structure_linear_layer(graph, "linear_kv_points.linear", c->c_s, q + v, MOTE_STRUCTURE_PLAIN);
+        l.k = mote_linear_layer(graph, "linear_kv", c->c_s, 2 * scalars, MOTE_START_PLAIN);
+        l.k_points = mote_linear_layer(graph, "linear_kv_points.linear", c->c_s, q + v, MOTE_START_PLAIN);
     }
-    l.pair = mote_structure_linear_layer(graph, "linear_b", c->c_z, c->ipa_heads, MOTE_STRUCTURE_PLAIN);
-    l.out = mote_structure_linear_layer(graph, "linear_out", found, c->c_s, MOTE_STRUCTURE_ZERO);
+    l.pair = mote_linear_layer(graph, "linear_b", c->c_z, c->ipa_heads, MOTE_START_PLAIN);
+    l.out = mote_linear_layer(graph, "linear_out", found, c->c_s, MOTE_START_RESIDUAL);
     /* softplus(0.54) = 1 (1.8.2) */
     l.head_weights =
         mote_graph_parameter(graph, "head_weights", 1, &c->ipa_heads, MOTE_INITIAL_NUMBER, log(exp(1) - 1));
@@ -48,7 +48,7 @@ static mote_value by_heads(const attention *a, mote_value x)
 
 static mote_value scalars(const attention *a, const layer *l, mote_value s, size_t width)
 {
-    mote_value x = mote_structure_linear(a->graph, l, s);
+    mote_value x = mote_apply_linear(a->graph, l, s);
     return by_heads(a, mote_structure_reshape3(a->graph, x, a->residues, a->c->ipa_heads, width));
 }
 
@@ -56,7 +56,7 @@ static mote_value scalars(const attention *a, const layer *l, mote_value s, size
 static mote_value points(const attention *a, const layer *l, mote_value s, size_t count)
 {
     size_t heads = a->c->ipa_heads;
-    mote_value x = mote_structure_linear(a->graph, l, s);
+    mote_value x = mote_apply_linear(a->graph, l, s);
     if (a->c->multimer) {
         x = mote_structure_reshape4(a->graph, x, a->residues, heads, 3, count);
         x = mote_graph_permute(a->graph, x, (int[]){0, 1, 3, 2});
@@ -111,7 +111,7 @@ static mote_value probabilities(const attention *a, const mote_point_attention_l
     const double third = sqrt(1.0 / 3);
     mote_value q = mote_graph_scale(graph, o->q, third / sqrt((double)a->c->ipa_width));
     mote_value scores = mote_graph_matmul(graph, q, o->k, 0, 1);
-    mote_value bias = mote_graph_permute(graph, mote_structure_linear(graph, &l->pair, z), (int[]){2, 0, 1});
+    mote_value bias = mote_graph_permute(graph, mote_apply_linear(graph, &l->pair, z), (int[]){2, 0, 1});
     scores = mote_graph_add(graph, scores, mote_graph_scale(graph, bias, third));
     mote_value gamma = mote_structure_offset(graph, mote_graph_map(graph, "exp", l->head_weights), 1);
     gamma = mote_graph_scale(graph, mote_graph_map(graph, "log", gamma),
@@ -153,8 +153,8 @@ mote_value mote_point_attention(mote_graph *graph, const mote_structure_config *
                                 const mote_point_attention_layers *layers, mote_value s, mote_value z,
                                 const mote_frames *frames, mote_value mask)
 {
-    attention a = {graph, config, mote_structure_extent(graph, s, 0), frames};
+    attention a = {graph, config, mote_extent(graph, s, 0), frames};
     operands o = open_operands(&a, layers, s);
     mote_value p = probabilities(&a, layers, &o, z, mask);
-    return mote_structure_linear(graph, &layers->out, gathered(&a, &o, p, z));
+    return mote_apply_linear(graph, &layers->out, gathered(&a, &o, p, z));
 }

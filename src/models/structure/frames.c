@@ -73,7 +73,7 @@ static const float from_products[16][9] = {
 
 mote_frames mote_frames_from_update(mote_graph *graph, mote_value update)
 {
-    size_t count = mote_structure_extent(graph, update, 0);
+    size_t count = mote_extent(graph, update, 0);
     mote_value parts[2] = {mote_graph_constant(graph, 2, (size_t[]){count, 1}, 1),
                            mote_graph_slice(graph, update, 1, 0, 3)};
     mote_value q = mote_graph_concatenate(graph, 2, parts, 1);

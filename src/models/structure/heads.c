@@ -3,22 +3,20 @@
 
 static mote_value one_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs, mote_value x)
 {
-    mote_structure_layer layer = mote_structure_linear_layer(graph, name, inputs, outputs, MOTE_STRUCTURE_ZERO);
-    return mote_structure_linear(graph, &layer, x);
+    mote_layer layer = mote_linear_layer(graph, name, inputs, outputs, MOTE_START_RESIDUAL);
+    return mote_apply_linear(graph, &layer, x);
 }
 
 /* Alg. 29. */
 static mote_value lddt_head(mote_graph *graph, const mote_structure_config *c, mote_value s)
 {
     mote_graph_enter(graph, "plddt");
-    mote_structure_layer norm = mote_structure_norm_layer(graph, "layer_norm", c->c_s);
-    mote_structure_layer first =
-        mote_structure_linear_layer(graph, "linear_1", c->c_s, c->c_lddt, MOTE_STRUCTURE_RECTIFIED);
-    mote_structure_layer second =
-        mote_structure_linear_layer(graph, "linear_2", c->c_lddt, c->c_lddt, MOTE_STRUCTURE_RECTIFIED);
-    s = mote_structure_norm(graph, &norm, s);
-    s = mote_graph_map(graph, "relu", mote_structure_linear(graph, &first, s));
-    s = mote_graph_map(graph, "relu", mote_structure_linear(graph, &second, s));
+    mote_layer norm = mote_norm_layer(graph, "layer_norm", c->c_s);
+    mote_layer first = mote_linear_layer(graph, "linear_1", c->c_s, c->c_lddt, MOTE_START_RECTIFIED);
+    mote_layer second = mote_linear_layer(graph, "linear_2", c->c_lddt, c->c_lddt, MOTE_START_RECTIFIED);
+    s = mote_apply_norm(graph, &norm, s);
+    s = mote_graph_map(graph, "relu", mote_apply_linear(graph, &first, s));
+    s = mote_graph_map(graph, "relu", mote_apply_linear(graph, &second, s));
     s = one_layer(graph, "linear_3", c->c_lddt, c->lddt_bins, s);
     mote_graph_leave(graph);
     return s;

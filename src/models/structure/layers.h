@@ -3,26 +3,8 @@
 #define MOTE_MODELS_STRUCTURE_LAYERS_H
 
 #include "graph/graph.h"
+#include "models/layers.h"
 #include "mote/structure_module.h"
-
-/* How linear layers start (1.11.4). */
-typedef enum mote_structure_start {
-    MOTE_STRUCTURE_PLAIN,     /* variance 1 / inputs */
-    MOTE_STRUCTURE_UNBIASED,  /* the same, without a bias */
-    MOTE_STRUCTURE_RECTIFIED, /* in front of a ReLU: variance 2 / inputs */
-    MOTE_STRUCTURE_ZERO       /* in front of a residual or a loss */
-} mote_structure_start;
-
-mote_structure_layer mote_structure_linear_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs,
-                                                 mote_structure_start start);
-mote_structure_layer mote_structure_norm_layer(mote_graph *graph, const char *name, size_t channels);
-
-/* The layer of x; nodes have its name, so that policies find them. */
-mote_value mote_structure_linear(mote_graph *graph, const mote_structure_layer *layer, mote_value x);
-mote_value mote_structure_norm(mote_graph *graph, const mote_structure_layer *layer, mote_value x);
-
-/* Extent of a dimension; 0 where there is none, as after a mistake. */
-size_t mote_structure_extent(const mote_graph *graph, mote_value value, int dimension);
 
 mote_value mote_structure_reshape2(mote_graph *graph, mote_value x, size_t a, size_t b);
 mote_value mote_structure_reshape3(mote_graph *graph, mote_value x, size_t a, size_t b, size_t c);

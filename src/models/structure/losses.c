@@ -47,7 +47,7 @@ void mote_structure_loss(mote_graph *graph, const mote_structure_config *config,
         mote_backbone_loss, mote_side_chain_loss, mote_chi_loss,      mote_angle_norm_loss,   mote_distance_loss,
         mote_msa_loss,      mote_lddt_loss,       mote_resolved_loss, mote_aligned_error_loss};
     static const double weights[] = {0.5, 0.5, 0.5, 0.01, 0.3, 2, 0.01, 0.01, 0.1};
-    const mote_loss_inputs in = {config, result, scores, truth, mote_structure_extent(graph, truth->aatype, 0)};
+    const mote_loss_inputs in = {config, result, scores, truth, mote_extent(graph, truth->aatype, 0)};
     mote_value *found[] = {&losses->backbone,   &losses->side_chains, &losses->chi,
                            &losses->angle_norm, &losses->distances,   &losses->msa,
                            &losses->lddt,       &losses->resolved,    &losses->aligned_error};

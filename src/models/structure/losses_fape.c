@@ -46,7 +46,7 @@ mote_value mote_backbone_loss(mote_graph *graph, const mote_loss_inputs *in)
 /* one where chosen [residues] is 0, other where it is 1; of rank dimensions, the first of which are residues. */
 static mote_value choose(mote_graph *graph, mote_value chosen, mote_value one, mote_value other, int rank)
 {
-    size_t shape[4] = {mote_structure_extent(graph, chosen, 0), 1, 1, 1};
+    size_t shape[4] = {mote_extent(graph, chosen, 0), 1, 1, 1};
     chosen = mote_graph_reshape(graph, chosen, rank, shape);
     mote_value rest = mote_structure_offset(graph, mote_graph_scale(graph, chosen, -1), 1);
     return mote_graph_add(graph, mote_graph_multiply(graph, rest, one), mote_graph_multiply(graph, chosen, other));

@@ -11,7 +11,7 @@ mote_value mote_masked_mean(mote_graph *graph, mote_value x, mote_value mask, in
 
 mote_value mote_mask_pairs(mote_graph *graph, mote_value mask)
 {
-    size_t n = mote_structure_extent(graph, mask, 0);
+    size_t n = mote_extent(graph, mask, 0);
     return mote_graph_multiply(graph, mote_structure_reshape2(graph, mask, n, 1),
                                mote_structure_reshape2(graph, mask, 1, n));
 }

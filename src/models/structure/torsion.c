@@ -11,26 +11,25 @@ mote_angle_layers mote_angles_create(mote_graph *graph, const mote_structure_con
         {"layers.4.linear_1", "layers.4.linear_2"}, {"layers.5.linear_1", "layers.5.linear_2"},
         {"layers.6.linear_1", "layers.6.linear_2"}, {"layers.7.linear_1", "layers.7.linear_2"}};
     mote_angle_layers l = {0};
-    l.in = mote_structure_linear_layer(graph, "linear_in", c->c_s, c->c_angles, MOTE_STRUCTURE_PLAIN);
-    l.initial = mote_structure_linear_layer(graph, "linear_initial", c->c_s, c->c_angles, MOTE_STRUCTURE_PLAIN);
+    l.in = mote_linear_layer(graph, "linear_in", c->c_s, c->c_angles, MOTE_START_PLAIN);
+    l.initial = mote_linear_layer(graph, "linear_initial", c->c_s, c->c_angles, MOTE_START_PLAIN);
     for (size_t i = 0; i < c->angle_blocks && i < MOTE_ANGLE_BLOCKS; i++) {
-        l.blocks[i][0] =
-            mote_structure_linear_layer(graph, names[i][0], c->c_angles, c->c_angles, MOTE_STRUCTURE_RECTIFIED);
-        l.blocks[i][1] = mote_structure_linear_layer(graph, names[i][1], c->c_angles, c->c_angles, MOTE_STRUCTURE_ZERO);
+        l.blocks[i][0] = mote_linear_layer(graph, names[i][0], c->c_angles, c->c_angles, MOTE_START_RECTIFIED);
+        l.blocks[i][1] = mote_linear_layer(graph, names[i][1], c->c_angles, c->c_angles, MOTE_START_RESIDUAL);
     }
-    l.out = mote_structure_linear_layer(graph, "linear_out", c->c_angles, (size_t)2 * ANGLES, MOTE_STRUCTURE_PLAIN);
+    l.out = mote_linear_layer(graph, "linear_out", c->c_angles, (size_t)2 * ANGLES, MOTE_START_PLAIN);
     return l;
 }
 
-static mote_value rectified(mote_graph *graph, const mote_structure_layer *layer, mote_value x)
+static mote_value rectified(mote_graph *graph, const mote_layer *layer, mote_value x)
 {
-    return mote_structure_linear(graph, layer, mote_graph_map(graph, "relu", x));
+    return mote_apply_linear(graph, layer, mote_graph_map(graph, "relu", x));
 }
 
 mote_value mote_angles(mote_graph *graph, const mote_structure_config *config, const mote_angle_layers *layers,
                        mote_value s, mote_value initial, mote_value *raw)
 {
-    size_t residues = mote_structure_extent(graph, s, 0);
+    size_t residues = mote_extent(graph, s, 0);
     mote_value a = mote_graph_add(graph, rectified(graph, &layers->in, s), rectified(graph, &layers->initial, initial));
     for (size_t i = 0; i < config->angle_blocks && i < MOTE_ANGLE_BLOCKS; i++) {
         mote_value inner = rectified(graph, &layers->blocks[i][0], a);
@@ -78,7 +77,7 @@ static mote_frames chained(mote_graph *graph, const mote_frames *groups)
 
 mote_frames mote_group_frames(mote_graph *graph, mote_value aatype, const mote_frames *backbone, mote_value angles)
 {
-    size_t residues = mote_structure_extent(graph, aatype, 0);
+    size_t residues = mote_extent(graph, aatype, 0);
     mote_value rows = mote_residue_rows(graph, MOTE_RESIDUE_FRAMES, aatype);
     rows = mote_structure_reshape4(graph, rows, residues, GROUPS, 3, 4);
     mote_frames resting = {mote_graph_slice(graph, rows, 3, 0, 3),
@@ -107,7 +106,7 @@ static mote_value combined(mote_graph *graph, mote_value weights, mote_value poi
 
 mote_value mote_atoms14(mote_graph *graph, mote_value aatype, const mote_frames *groups)
 {
-    size_t residues = mote_structure_extent(graph, aatype, 0);
+    size_t residues = mote_extent(graph, aatype, 0);
     mote_value columns[2] = {mote_graph_permute(graph, groups->rotations, (int[]){0, 1, 3, 2}),
                              mote_structure_reshape4(graph, groups->translations, residues, GROUPS, 1, 3)};
     mote_value points = mote_graph_concatenate(graph, 2, columns, 2);
@@ -117,6 +116,6 @@ mote_value mote_atoms14(mote_graph *graph, mote_value aatype, const mote_frames 
 
 mote_value mote_atoms37(mote_graph *graph, mote_value aatype, mote_value atoms14)
 {
-    size_t residues = mote_structure_extent(graph, aatype, 0);
+    size_t residues = mote_extent(graph, aatype, 0);
     return combined(graph, mote_residue_rows(graph, MOTE_RESIDUE_ATOMS37, aatype), atoms14, residues, 37, 14);
 }

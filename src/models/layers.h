@@ -1,0 +1,28 @@
+/* Layers with their parameters, as the parts of AlphaFold 2 use them: made first, since several bodies of pieces or
+ * iterations may use the same ones, then applied. */
+#ifndef MOTE_MODELS_LAYERS_H
+#define MOTE_MODELS_LAYERS_H
+
+#include "mote/operations.h"
+
+/* How linear layers start (supplement 1.11.4). */
+typedef enum mote_linear_start {
+    MOTE_START_PLAIN,     /* variance 1 / inputs */
+    MOTE_START_UNBIASED,  /* the same, without a bias */
+    MOTE_START_RECTIFIED, /* in front of a ReLU: variance 2 / inputs */
+    MOTE_START_GATE,      /* in front of a sigmoid: weights 0, biases 1, so gates start open */
+    MOTE_START_RESIDUAL   /* in front of a residual or a loss: 0 */
+} mote_linear_start;
+
+mote_layer mote_linear_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs,
+                                   mote_linear_start start);
+mote_layer mote_norm_layer(mote_graph *graph, const char *name, size_t channels);
+
+/* The layer of x; the products' nodes have its name, so that policies find them. */
+mote_value mote_apply_linear(mote_graph *graph, const mote_layer *layer, mote_value x);
+mote_value mote_apply_norm(mote_graph *graph, const mote_layer *layer, mote_value x);
+
+/* Extent of a dimension; 0 where there is none, as after a mistake. */
+size_t mote_extent(const mote_graph *graph, mote_value value, int dimension);
+
+#endif
