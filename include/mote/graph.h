@@ -155,6 +155,17 @@ MOTE_API mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed);
  * values. */
 MOTE_API void *mote_plan_data(const mote_plan *plan, mote_value value);
 
+/* Gives a parameter, or an input, the values of a tensor of the same shape in any format, converted to its own. Errors:
+ * MOTE_ERROR_ARGUMENT if value is neither; MOTE_ERROR_SHAPE; those of mote_dequantize() and mote_requantize(). */
+MOTE_API mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *tensor);
+
+/* Called in front of each node of a run: number index of count, in layer. Not 0: the run ends with
+ * MOTE_ERROR_CANCELLED. */
+typedef int mote_plan_watch(void *user, size_t index, size_t count, const char *layer);
+
+/* Sets it; NULL: none. */
+MOTE_API void mote_plan_set_watch(mote_plan *plan, mote_plan_watch *watch, void *user);
+
 /* Runs every node. seed: for dropout and stochastic rounding; give each step its own. Errors: those of the operations;
  * parameters are never changed. */
 MOTE_API mote_status mote_plan_run(mote_plan *plan, uint64_t seed);

@@ -77,7 +77,9 @@ typedef struct mote_run {
     const mote_graph *graph;
     void *const *data; /* memory of each value */
     uint64_t seed;
-    int *nonfinite; /* set, and the run ends, where a result is not finite; NULL: nobody looks */
+    int *nonfinite;         /* set, and the run ends, where a result is not finite; NULL: nobody looks */
+    mote_plan_watch *watch; /* NULL: none; and within bodies */
+    void *watch_user;
 } mote_run;
 
 /* An operation: one row in one file of src/ops. */

@@ -185,6 +185,30 @@ void *mote_plan_data(const mote_plan *plan, mote_value value)
     return info->kind == MOTE_VALUE_RESULT && !info->kept ? NULL : plan->data[value];
 }
 
+mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *tensor)
+{
+    bool there = value >= 0 && value < plan->graph.value_count && plan->graph.values[value].kind != MOTE_VALUE_RESULT;
+    if (!there) {
+        return mote_fail(plan->context, MOTE_ERROR_ARGUMENT, "value %d is neither parameter nor input", (int)value);
+    }
+    const mote_value_info *info = &plan->graph.values[value];
+    const mote_layout *from = &tensor->layout, *to = &info->layout;
+    bool same = from->rank == to->rank;
+    for (int d = 0; same && d < to->rank; d++) {
+        same = from->shape[d] == to->shape[d];
+    }
+    if (!same) {
+        return mote_fail(plan->context, MOTE_ERROR_SHAPE, "'%s' has another shape than its values", info->name);
+    }
+    return mote_dequantize(plan->context, tensor, plan->data[value], NULL);
+}
+
+void mote_plan_set_watch(mote_plan *plan, mote_plan_watch *watch, void *user)
+{
+    plan->watch = watch;
+    plan->watch_user = user;
+}
+
 uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index)
 {
     return index < (size_t)plan->graph.order_count ? mote_places_live(&plan->graph, &plan->places, (int)index) : 0;
@@ -285,6 +309,9 @@ mote_status mote_run_nodes(const mote_run *run)
 {
     for (int i = 0; i < run->graph->order_count && !(run->nonfinite && *run->nonfinite); i++) {
         const mote_node *node = &run->graph->nodes[run->graph->order[i]];
+        if (run->watch && run->watch(run->watch_user, (size_t)i, (size_t)run->graph->order_count, node->layer)) {
+            return mote_fail(run->context, MOTE_ERROR_CANCELLED, "stopped");
+        }
         mote_status status = node->op->view ? MOTE_OK : node->op->run(run, node);
         if (status != MOTE_OK) {
             return status;
@@ -298,14 +325,14 @@ mote_status mote_run_nodes(const mote_run *run)
 
 mote_status mote_plan_run(mote_plan *plan, uint64_t seed)
 {
-    mote_run run = {plan->context, &plan->graph, plan->data, seed, NULL};
+    mote_run run = {plan->context, &plan->graph, plan->data, seed, NULL, plan->watch, plan->watch_user};
     return mote_run_nodes(&run);
 }
 
 mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, int *found)
 {
     const mote_graph *graph = &plan->graph;
-    mote_run run = {plan->context, graph, plan->data, seed, found};
+    mote_run run = {plan->context, graph, plan->data, seed, found, plan->watch, plan->watch_user};
     *found = 0;
     for (int v = 0; v < graph->value_count; v++) {
         if (graph->values[v].kind != MOTE_VALUE_RESULT && !is_finite(&run, v)) {

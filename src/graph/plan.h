@@ -22,6 +22,8 @@ struct mote_plan {
     const mote_plan *share;
     uint8_t *arena, *parameters, *inputs; /* parameters: NULL where shared */
     void **data;
+    mote_plan_watch *watch;
+    void *watch_user;
 };
 
 /* Copies nodes, order and values; names stay the original's. */
