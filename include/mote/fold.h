@@ -89,7 +89,7 @@ typedef struct mote_fold_result {
     const int *chain_of;        /* [residues]: from 0 */
     const int *index;           /* [residues]: from 0 in each chain */
     size_t rows;                /* of the alignment, without duplicates; the first is the query */
-    const unsigned char *codes; /* [rows, residues]: letters of ACDEFGHIKLMNPQRSTVWYX-, from 0 */
+    const unsigned char *codes; /* [rows, residues]: types, and 21 for gaps */
     size_t count;
     mote_fold_prediction *predictions; /* [count], best first */
     char policy[128];                  /* as it was asked for */

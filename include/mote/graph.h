@@ -41,6 +41,10 @@ MOTE_API void mote_graph_end_segment(mote_graph *graph);
 MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank,
                                      const size_t *shape);
 
+/* From now on an input has its memory only until the last operation that reads it has run, so that others can use it:
+ * it is undefined until it is set, and must be set anew before each run. */
+MOTE_API void mote_graph_consume(mote_graph *graph, mote_value input);
+
 typedef enum mote_initializer {
     MOTE_INITIAL_ZEROS = 0,
     MOTE_INITIAL_ONES = 1,

@@ -13,6 +13,7 @@
  *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
  *   mote/trunk.h      AlphaFold 2's trunk
+ *   mote/fold.h       structures from alignments
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
  *
@@ -36,6 +37,7 @@
 #include "mote/context.h"
 #include "mote/evoformer.h"
 #include "mote/file.h"
+#include "mote/fold.h"
 #include "mote/format.h"
 #include "mote/graph.h"
 #include "mote/linear.h"

@@ -12,6 +12,7 @@ from ._arrays import MXArray, formats, quantize
 from ._evoformer import evoformer_attention, evoformer_attention_backward
 from ._graph import Graph, Optimizer, Plan, measure
 from ._files import load, metadata, save
+from ._fold import FoldPlan, FoldProgress, FoldResult, Prediction, fold, plan_fold
 from ._products import (
     PackedArray,
     Policy,
@@ -29,6 +30,9 @@ from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, f
 
 __all__ = [
     "EvaluateResult",
+    "FoldPlan",
+    "FoldProgress",
+    "FoldResult",
     "Graph",
     "MXArray",
     "Model",
@@ -40,6 +44,7 @@ __all__ = [
     "PackedArray",
     "Plan",
     "Policy",
+    "Prediction",
     "Progress",
     "TrainPlan",
     "TrainResult",
@@ -51,6 +56,7 @@ __all__ = [
     "evaluate",
     "evoformer_attention",
     "evoformer_attention_backward",
+    "fold",
     "formats",
     "linear",
     "linear_backward",
@@ -59,6 +65,7 @@ __all__ = [
     "measure",
     "metadata",
     "pack",
+    "plan_fold",
     "plan_training",
     "policies",
     "quantize",

@@ -106,19 +106,20 @@ class _Options:
     def __init__(self, kind: str, values: dict):
         self.pointer, self._owned = ffi.new(f"{kind} *"), []
         fields = dict(ffi.typeof(kind).fields)
+        counts = {"data": "data_count", "weights": "weight_count"}
         for name, value in values.items():
-            if name not in fields or name == "data_count":
-                raise TypeError(f"unknown option {name!r}; known: {', '.join(f for f in fields if f != 'data_count')}")
-            if name == "data":
-                self._set_data([] if value is None else value)
+            if name not in fields or name in counts.values():
+                raise TypeError(f"unknown option {name!r}; known: {', '.join(f for f in fields if f not in counts.values())}")
+            if name in counts:
+                setattr(self.pointer, counts[name], self._set_paths(name, [] if value is None else value))
             elif value is not None:
                 setattr(self.pointer, name, self._value(fields[name].type, value))
 
-    def _set_data(self, paths: Paths) -> None:
+    def _set_paths(self, name: str, paths: Paths) -> int:
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        array = ffi.new("char *[]", [self._string(os.fspath(p)) for p in paths])
-        self._owned.append(array)
-        self.pointer.data, self.pointer.data_count = array, len(paths)
+        self._owned.append(ffi.new("char *[]", [self._string(os.fspath(p)) for p in paths]))
+        setattr(self.pointer, name, self._owned[-1])
+        return len(paths)
 
     def _string(self, text: str):
         self._owned.append(ffi.new("char[]", os.fsencode(text)))

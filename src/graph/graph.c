@@ -268,6 +268,13 @@ void mote_graph_want_gradient(mote_graph *graph, mote_value input)
     }
 }
 
+void mote_graph_consume(mote_graph *graph, mote_value input)
+{
+    if (known(graph, input) && graph->values[input].kind == MOTE_VALUE_INPUT) {
+        graph->values[input].consumed = true;
+    }
+}
+
 mote_value mote_graph_gradient(const mote_graph *graph, mote_value value)
 {
     return known(graph, value) ? graph->values[value].gradient : MOTE_NO_VALUE;

@@ -43,6 +43,7 @@ typedef struct mote_value_info {
     int producer;       /* node, or -1 */
     bool kept;          /* an output of the graph */
     bool wanted;        /* an input whose gradient is asked for */
+    bool consumed;      /* an input that is gone when it has been read */
     mote_value gradient;
     mote_initializer initializer;
     double spread;

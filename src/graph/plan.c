@@ -105,7 +105,9 @@ static mote_status bind(mote_plan *plan)
         int root = p->root[v];
         plan->data[v] = NULL;
         switch (plan->graph.values[root].kind) {
-        case MOTE_VALUE_INPUT: plan->data[v] = plan->inputs + p->offset[root]; break;
+        case MOTE_VALUE_INPUT:
+            plan->data[v] = (plan->graph.values[root].consumed ? plan->arena : plan->inputs) + p->offset[root];
+            break;
         case MOTE_VALUE_PARAMETER:
             if (plan->share) {
                 mote_status status = shared_parameter(plan, root, &plan->data[v]);
