@@ -1,6 +1,7 @@
 """Where tests find the program, and real data if there is any."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("MOTE_BUILD", ROOT / "build"))
+
+# A shell's background jobs ignore Ctrl-C, and so would Python and its tests of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
