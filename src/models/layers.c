@@ -6,7 +6,7 @@
 #include "graph/graph.h"
 
 mote_layer mote_linear_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs,
-                                   mote_linear_start start)
+                             mote_linear_start start)
 {
     mote_layer made = {name, MOTE_NO_VALUE, MOTE_NO_VALUE};
     bool zero = start == MOTE_START_GATE || start == MOTE_START_RESIDUAL;

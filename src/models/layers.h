@@ -15,7 +15,7 @@ typedef enum mote_linear_start {
 } mote_linear_start;
 
 mote_layer mote_linear_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs,
-                                   mote_linear_start start);
+                             mote_linear_start start);
 mote_layer mote_norm_layer(mote_graph *graph, const char *name, size_t channels);
 
 /* The layer of x; the products' nodes have its name, so that policies find them. */
