@@ -436,3 +436,24 @@ def test_models_from_files(name, policy, tmp_path):
     with pytest.raises(mote.MoteValueError, match="save: parameter '.*' is packed; a model is saved from FP32 parameters"):
         packed.save(narrow, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("policy", ["mxint8", "mxfp4", "nvfp4"])
+def test_evaluation(policy, tmp_path):
+    """mote.evaluate packs: its loss is that of a plan which does not, on the one window that the data fill."""
+    letters = "GATTACAGATTACCATTGACACG"
+    tokens = [1, *("ACGT".index(letter) + 5 for letter in letters), 2]  # begin ... end
+    context = len(tokens) - 1
+    (tmp_path / "data.fa").write_text(f">record\n{letters}\n")
+    g = mote.Graph()
+    model = mote.build_model(g, {"model": "gpt-tiny", **SMALL, "vocabulary": 20, "context": context}, 1, context)
+    g.output(model.losses)
+    g.apply_policy(policy)
+    plan = mote.Plan(g, only_forward=True)
+    set_parameters(g, plan)
+    model.save(plan, tmp_path / "model", {"vocabulary": "byte"})
+    for value, x in ((model.tokens, tokens[:-1]), (model.targets, tokens[1:]), (model.segments, [0] * context)):
+        plan.set(value, np.reshape(x, g.shape(value)))
+    plan.run()
+    result = mote.evaluate(tmp_path / "model", tmp_path / "data.fa", policy=policy, batch=1, limit=1)
+    assert result.tokens == context and result.loss == sum(float(x) for x in plan[model.losses].ravel()) / context
