@@ -23,6 +23,12 @@ size_t mote_value_bytes(mote_context *context, const mote_layout *layout)
            (layout->format == MOTE_NVFP4 ? MOTE_PLACE_ALIGNMENT : 0);
 }
 
+/* Behind both planes. */
+static uint8_t *tensor_scale_place(const mote_layout_sizes *sizes, void *memory)
+{
+    return (uint8_t *)memory + rounded(sizes->element_bytes) + rounded(sizes->scale_bytes);
+}
+
 mote_tensor mote_value_tensor(mote_context *context, const mote_layout *layout, void *memory)
 {
     mote_layout_sizes sizes = {0};
@@ -32,9 +38,18 @@ mote_tensor mote_value_tensor(mote_context *context, const mote_layout *layout, 
         tensor.scales = (uint8_t *)memory + rounded(sizes.element_bytes);
     }
     if (layout->format == MOTE_NVFP4) {
-        memcpy(&tensor.tensor_scale, tensor.scales + rounded(sizes.scale_bytes), sizeof tensor.tensor_scale);
+        memcpy(&tensor.tensor_scale, tensor_scale_place(&sizes, memory), sizeof tensor.tensor_scale);
     }
     return tensor;
+}
+
+void mote_value_keep_scale(mote_context *context, const mote_tensor *tensor)
+{
+    mote_layout_sizes sizes = {0};
+    if (tensor->layout.format == MOTE_NVFP4) {
+        mote_layout_measure(context, &tensor->layout, &sizes);
+        memcpy(tensor_scale_place(&sizes, tensor->elements), &tensor->tensor_scale, sizeof tensor->tensor_scale);
+    }
 }
 
 /* ---- constant ---- */
@@ -156,11 +171,7 @@ static mote_status cast_run(const mote_run *run, const mote_node *node)
     mote_quantize_options options = a->options;
     options.seed += mote_run_stream(run, node);
     mote_status status = mote_quantize(run->context, mote_run_input(run, node, 0), NULL, &options, &tensor);
-    if (status == MOTE_OK && layout->format == MOTE_NVFP4) {
-        mote_layout_sizes sizes = {0};
-        mote_layout_measure(run->context, layout, &sizes);
-        memcpy(tensor.scales + rounded(sizes.scale_bytes), &tensor.tensor_scale, sizeof tensor.tensor_scale);
-    }
+    mote_value_keep_scale(run->context, &tensor);
     return status;
 }
 
