@@ -63,6 +63,7 @@ mote_status mote_fold_network_create(mote_context *context, const mote_fold_size
         status = mote_graph_status(network->graph);
     }
     status = status == MOTE_OK ? mote_graph_apply_policy(network->graph, policy) : status;
+    status = status == MOTE_OK ? mote_graph_pack_parameters(network->graph) : status;
     if (status != MOTE_OK) {
         mote_fold_network_destroy(network);
     }
