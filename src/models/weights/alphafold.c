@@ -278,18 +278,19 @@ bool mote_alphafold_find(const char *name, bool multimer, mote_alphafold_place *
     const char *stack_key = "";
     *place = (mote_alphafold_place){.stacked = false};
     name = cut_stack(name, multimer, &stack_key, place);
-    const row *table = place->stacked ? block_rows : rows, *found = find_row(table, name, strlen(name), multimer);
-    if (found) { /* no layer, but a parameter */
-        place->vector = true;
-        return spell(place, stack_key, found->key, "", "");
-    }
+    const row *table = place->stacked ? block_rows : rows;
     const char *leaf = strrchr(name, '.');
     bool weight = leaf && strcmp(leaf, ".weight") == 0;
+    if (leaf && strcmp(leaf, ".head_weights") == 0) { /* of no layer */
+        const row *whole = find_row(table, name, strlen(name), multimer);
+        place->vector = true;
+        return whole && spell(place, stack_key, whole->key, "", "");
+    }
     if (!weight && !(leaf && strcmp(leaf, ".bias") == 0)) {
         return false;
     }
     place->swapped = begins(name, "tri_mul_in.linear_ab_");
-    found = find_row(table, name, (size_t)(leaf - name), multimer);
+    const row *found = find_row(table, name, (size_t)(leaf - name), multimer);
     if (found) {
         return layer_parameter(stack_key, found->key, name, (size_t)(leaf - name), weight, place);
     }
