@@ -2,7 +2,6 @@
 
 import json
 import struct
-import zipfile
 
 import numpy as np
 import pytest
@@ -189,6 +188,26 @@ def test_formats(tmp_path):
             mote.save(tmp_path / "narrow.safetensors", narrow)
             found = hold(tmp_path / "narrow.safetensors", {name: x.dequantize() for name, x in narrow.items()})
             assert found.format == ("fp32" if format == "bf16" else narrow["evoformer.linear.weight"].format)
+
+
+def test_parts_that_begin_within_a_byte(tmp_path):
+    """Elements of 4 bits without scales, an odd number in a block."""
+    c = names.small("monomer", msa_heads=1, msa_width=3, pair_heads=1)
+    header, data, random = {}, b"", np.random.default_rng(5)
+    for row in names.table(c):
+        shape = (row.blocks,) * (row.blocks > 0) + tuple(row.shape)
+        count = int(np.prod(shape))
+        kind = "F32" if count % 2 else "F4"
+        raw = random.standard_normal(count).astype(np.float32).tobytes() if count % 2 else random.bytes(count // 2)
+        header[row.key] = {"dtype": kind, "shape": list(shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
+    arrays = mote.load(tmp_path / "w.safetensors")
+    narrow = {key: x for key, x in arrays.items() if isinstance(x, mote.MXArray)}
+    assert {x.format for x in narrow.values()} == {"fp4_e2m1"}
+    assert any(np.prod(x.shape[1:]) % 2 for key, x in narrow.items() if "_iteration/" in key)
+    hold(tmp_path / "w.safetensors", canonical(c, {**arrays, **{key: x.dequantize() for key, x in narrow.items()}}))
 
 
 def canonical(c, arrays):

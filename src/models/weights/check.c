@@ -13,19 +13,22 @@
 enum { MISSING, MISSHAPEN, UNEXPECTED, COMPLAINTS, LISTED = 12, LISTED_BYTES = 1200 };
 
 typedef struct report {
-    size_t count[COMPLAINTS];
+    size_t count[COMPLAINTS], listed[COMPLAINTS];
     char text[COMPLAINTS][LISTED_BYTES];
 } report;
 
 __attribute__((format(printf, 3, 4))) static void complain(report *r, int complaint, const char *format, ...)
 {
-    char *text = r->text[complaint];
-    size_t length = strlen(text);
+    char *text = r->text[complaint] + strlen(r->text[complaint]);
+    size_t room = (size_t)(r->text[complaint] + LISTED_BYTES - text);
     va_list arguments;
-    if (r->count[complaint]++ < LISTED) {
+    r->count[complaint]++;
+    if (r->listed[complaint] < LISTED && r->listed[complaint] + 1 == r->count[complaint]) {
         va_start(arguments, format);
-        vsnprintf(text + length, LISTED_BYTES - length, format, arguments);
+        bool whole = (size_t)vsnprintf(text, room, format, arguments) < room;
         va_end(arguments);
+        r->listed[complaint] += whole;
+        *text = whole ? *text : '\0';
     }
 }
 
@@ -56,8 +59,9 @@ static mote_status conclude(const mote_weights *w, const report *r, const char *
             length += (size_t)snprintf(text + length, sizeof text - length, "%s %zu %s:%s", length ? ";" : "",
                                        r->count[i], what[i], r->text[i]);
             length -= text[length - 1] == ',';
-            if (r->count[i] > LISTED) {
-                length += (size_t)snprintf(text + length, sizeof text - length, " and %zu more", r->count[i] - LISTED);
+            if (r->count[i] > r->listed[i]) {
+                length +=
+                    (size_t)snprintf(text + length, sizeof text - length, " and %zu more", r->count[i] - r->listed[i]);
             }
         }
     }
@@ -189,18 +193,15 @@ static int compare_infos(const void *a, const void *b)
 static mote_status list_graph(mote_weights *w, const mote_graph *graph)
 {
     struct mote_weights_memory *m = w->memory;
-    size_t most = most_tensors(w, graph), tensors = 0;
-    for (size_t i = 0; i < m->name_count; i++) {
-        tensors = m->names[i].tensor >= tensors ? m->names[i].tensor + 1 : tensors;
-    }
-    bool *used = mote_allocate(m->context, tensors);
+    size_t most = most_tensors(w, graph);
+    bool *used = mote_allocate(m->context, m->tensor_count);
     report *r = mote_allocate(m->context, sizeof *r);
     m->infos = mote_allocate_array(m->context, most, sizeof *m->infos);
     m->sources = mote_allocate_array(m->context, most, sizeof *m->sources);
     m->sorted = mote_allocate_array(m->context, most, sizeof *m->sorted);
     mote_status status = used && r && m->infos && m->sources && m->sorted ? MOTE_OK : MOTE_ERROR_MEMORY;
     if (status == MOTE_OK) {
-        memset(used, 0, tensors);
+        memset(used, 0, m->tensor_count);
         memset(r, 0, sizeof *r);
         status = list(w, graph, used, r);
     }

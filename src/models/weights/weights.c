@@ -34,8 +34,9 @@ static int compare_names(const void *a, const void *b)
     return strcmp(first->name, second->name);
 }
 
-mote_status mote_weights_list_names(struct mote_weights_memory *m, size_t count)
+mote_status mote_weights_list_names(struct mote_weights_memory *m)
 {
+    size_t count = m->tensor_count;
     m->alphafold = is_alphafold(count, m->tensors);
     ptrdiff_t prefix = m->alphafold ? 0 : mote_openfold_prefix(count, m->tensors);
     const char *model = NULL; /* a name that has the prefix */
@@ -152,9 +153,10 @@ mote_status mote_weights_describe(mote_context *context, const char *path, size_
         mote_release(context, w);
         return MOTE_ERROR_MEMORY;
     }
-    *m = (struct mote_weights_memory){.context = context, .path = path, .tensors = tensors, .held = SIZE_MAX};
+    *m = (struct mote_weights_memory){
+        .context = context, .path = path, .tensor_count = count, .tensors = tensors, .held = SIZE_MAX};
     *w = (mote_weights){.memory = m};
-    mote_status status = mote_weights_list_names(m, count);
+    mote_status status = mote_weights_list_names(m);
     w->names = m->alphafold ? "alphafold" : "openfold";
     status = status == MOTE_OK ? mote_weights_configure(w) : status;
     status = status == MOTE_OK ? mote_weights_list_tensors(w) : status;
@@ -217,7 +219,7 @@ void mote_weights_close(mote_weights *w)
 
 /* ---- reading ---- */
 
-/* Makes array the tensor of the file, of a block format in FP32 if parts are going to be made of it. */
+/* Makes array the tensor of the file, in FP32 if parts are going to be made of it that need not begin with a byte. */
 static mote_status hold(struct mote_weights_memory *m, size_t tensor)
 {
     const mote_tensor_info *info = &m->tensors[tensor];
@@ -229,7 +231,8 @@ static mote_status hold(struct mote_weights_memory *m, size_t tensor)
     m->array.scales = mote_allocate(m->context, info->scale_bytes);
     mote_status status =
         m->array.elements && m->array.scales ? mote_file_read(m->file, tensor, &m->array) : MOTE_ERROR_MEMORY;
-    if (status == MOTE_OK && m->alphafold && mote_format_get(info->layout.format)->block_length > 1) {
+    const mote_format_traits *traits = mote_format_get(info->layout.format);
+    if (status == MOTE_OK && m->alphafold && (traits->block_length > 1 || traits->element_bits % 8)) {
         float *values = mote_allocate_array(m->context, product(&info->layout, 0, info->layout.rank), sizeof *values);
         status = values ? mote_dequantize(m->context, &m->array, values, NULL) : MOTE_ERROR_MEMORY;
         mote_release(m->context, m->array.elements);

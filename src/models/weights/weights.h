@@ -30,7 +30,8 @@ struct mote_weights_memory {
     mote_context *context;
     mote_arena arena;
     const char *path;
-    mote_file *file;                 /* owned */
+    mote_file *file; /* owned */
+    size_t tensor_count;
     const mote_tensor_info *tensors; /* of the file */
     bool alphafold;
     size_t name_count;
@@ -66,7 +67,7 @@ mote_status mote_weights_describe(mote_context *context, const char *path, size_
                                   const mote_tensor_info *tensors, mote_weights **weights);
 
 /* Fills memory->names and memory->alphafold. */
-mote_status mote_weights_list_names(struct mote_weights_memory *memory, size_t count);
+mote_status mote_weights_list_names(struct mote_weights_memory *memory);
 
 /* Finds a tensor: its layout as mote_weights_read() gives it, FP32 where it has to be made, and where it lies. False:
  * there is none. Needs weights->trunk.multimer. */
