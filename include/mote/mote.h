@@ -12,7 +12,8 @@
  *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
  *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
- *   mote/trunk.h      AlphaFold 2's trunk
+ *   mote/trunk.h      AlphaFold 2's trunk; mote/structure_module.h: what it feeds; mote/weights.h: their parameters in
+ *                     files
  *   mote/fold.h       structures from alignments
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure
@@ -52,5 +53,6 @@
 #include "mote/structure_module.h"
 #include "mote/train.h"
 #include "mote/trunk.h"
+#include "mote/weights.h"
 
 #endif

@@ -26,6 +26,7 @@ from ._products import (
 )
 from ._trunk import Trunk, distance_bins
 from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
+from ._weights import Weights
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "TrainPlan",
     "TrainResult",
     "Trunk",
+    "Weights",
     "build_model",
     "convolve",
     "convolve_backward",

@@ -126,7 +126,7 @@ def fold(
 
     def call(_, p):
         values = _plain(p[0])
-        values.update(stage=STAGES[values["stage"]], layer=ffi.string(p.layer).decode())
+        values["stage"] = STAGES[values["stage"]]
         return bool(progress and progress(FoldProgress(**values)))
 
     function = ffi.callback("mote_fold_callback", call, error=1, onerror=lambda kind, value, trace: raised.append(value.with_traceback(trace)))

@@ -91,7 +91,7 @@ def _plain(struct) -> Union[dict, str, int, float]:
     if not isinstance(struct, ffi.CData):
         return struct
     kind = ffi.typeof(struct)
-    if kind.kind == "array":
+    if kind.kind != "struct":
         return ffi.string(struct).decode()
     return {name: _plain(getattr(struct, name)) for name, _ in kind.fields}
 

@@ -5,8 +5,8 @@
 #include "base/arena.h"
 #include "fold/features.h"
 #include "fold/residue.h"
-#include "models/weights.h"
 #include "mote/fold.h"
+#include "mote/weights.h"
 
 /* Sizes of a model and of what it is given. */
 typedef struct mote_fold_sizes {

@@ -532,6 +532,9 @@ int main(int argc, char **argv)
     trunk_faults(context);
 #ifdef MOTE_WITH_LIBZIP
     read_faults(context, run_inspect, "in.pt");
+    weights_begin(context, "weights.npz");
+    read_faults(context, weights_run, "weights.npz");
+    weights_end();
 #endif
 #ifdef MOTE_WITH_HTSLIB
     make_sequences("in.fa.gz");

@@ -44,4 +44,9 @@ void structure_faults(mote_context *context);
 /* Every allocation of AlphaFold 2's trunk, built and measured. */
 void trunk_faults(mote_context *context);
 
+/* A file of AlphaFold 2's parameters; opening and loading it. */
+void weights_begin(mote_context *context, const char *name);
+mote_status weights_run(mote_context *context, const char *name);
+void weights_end(void);
+
 #endif

@@ -7,7 +7,7 @@ import pytest
 
 import mote
 import test_features
-from conftest import data_folder  # noqa: F401
+from conftest import data_folder, mote_program  # noqa: F401
 from fold_reference import features, model, names, structure
 from reference_models import backend
 from test_features import tool  # noqa: F401
@@ -43,7 +43,8 @@ def write_complex(path, seed=0):
 
 
 def make(kind, folder):
-    c = names.small(kind)
+    """A small model in AlphaFold's file, and something to fold. No shape tells how often the structure module runs: 8 times."""
+    c = names.small(kind, structure_layers=8)
     weights = names.random_weights(c, 3)
     names.write_npz(folder / f"{kind}.npz", c, weights)
     path = write_complex(folder / "x.fasta") if c["multimer"] else write_alignment(folder / "x.a3m")
@@ -138,13 +139,19 @@ def test_same_bits(tmp_path, monkeypatch):
     for p in both.predictions:
         other = alone[p.seed - 1]
         assert np.array_equal(p.positions, other.positions) and np.array_equal(p.aligned_error, other.aligned_error)
-    least = mote.plan_fold(path, file, **options)
-    small = mote.plan_fold(path, file, memory_limit=least.total - 1, **options)
-    assert small.piece < least.piece and small.total < least.total
-    tight = mote.fold(path, file, seed=1, memory_limit=small.total, **options)
-    assert np.array_equal(tight.predictions[0].positions, alone[0].positions)
-    with pytest.raises(mote.MoteMemoryError, match="at least .* MB"):
+
+
+def test_memory_limit_changes_no_bit(tmp_path):
+    *_, file = make("monomer_ptm", tmp_path)
+    path, options = write_alignment(tmp_path / "long.a3m", length=70), {"clusters": CLUSTERS, "extra": EXTRA, "recycles": 1}
+    free = mote.plan_fold(path, file, **options)
+    with pytest.raises(mote.MoteMemoryError, match="at least .* MB") as error:
         mote.plan_fold(path, file, memory_limit=1000, **options)
+    least = float(str(error.value).split("at least ")[1].split(" MB")[0])
+    tight = mote.plan_fold(path, file, memory_limit=int(least * 1e6), **options)
+    assert tight.piece < free.piece and tight.total < free.total and tight.total <= least * 1e6
+    one, other = (mote.fold(path, file, memory_limit=limit, **options) for limit in (0, int(least * 1e6)))
+    same(one, other)
 
 
 def test_recycling_ends_early(tmp_path):
@@ -154,15 +161,14 @@ def test_recycling_ends_early(tmp_path):
     assert mote.fold(path, file, recycles=-1).predictions[0].rounds == 1
 
 
-def test_narrow_formats(tmp_path):
-    """Weights cast to a format fold with its policy, and give what the policy gives with weights that it rounds itself."""
+@pytest.mark.parametrize("format, policy", [("mxint8", "mxint8"), ("mxfp8", "mxfp8"), ("mxfp6_e2m3", "mxfp6_e2m3"), ("mxfp4", "mxfp4-w_mxfp6-ag")])
+def test_narrow_weights(format, policy, tmp_path, mote_program):
+    """Weights cast to a format fold in the policy that suits it, and give the bits that this policy gives with FP32 weights."""
     _, _, path, file = make("monomer_ptm", tmp_path)
-    options = {"clusters": CLUSTERS, "extra": EXTRA, "recycles": 1}
-    wide = mote.fold(path, file, **options).predictions[0]
-    for policy in ("mxint8", "mxfp8", "mxfp6"):
-        p = mote.fold(path, file, policy=policy, **options).predictions[0]
-        change = np.sqrt(((p.positions - wide.positions) ** 2).sum() / (wide.positions**2).sum())
-        assert 0 < change < 0.5, (policy, change)
+    small, options = tmp_path / "monomer_ptm.safetensors", {"clusters": CLUSTERS, "extra": EXTRA, "recycles": 1}
+    mote_program("cast", file, small, "--format", format)
+    same(mote.fold(path, small, **options), mote.fold(path, file, policy=policy, **options))
+    assert mote.plan_fold(path, small).parameters < mote.plan_fold(path, file).parameters
 
 
 def test_progress_and_stop(tmp_path):
@@ -192,9 +198,9 @@ def test_what_cannot_be(tmp_path):
         mote.fold(path, path)
     with pytest.raises(TypeError, match="unknown option 'recycle'"):
         mote.fold(path, file, recycle=1)
-    broken = names.random_weights(names.small("monomer"), 3)
+    c, broken, *_ = make("monomer", tmp_path)
     broken["structure_module.linear_in.weight"][0, 0] = np.nan
-    names.write_npz(tmp_path / "broken.npz", names.small("monomer"), broken)
+    names.write_npz(tmp_path / "broken.npz", c, broken)
     with pytest.raises(mote.MoteError, match="not finite"):
         mote.fold(path, tmp_path / "broken.npz")
 
