@@ -41,7 +41,7 @@ mote_status mote_path_make(mote_context *context, const char *path)
     char part[MOTE_PATH_BYTES];
     int length = snprintf(part, sizeof part, "%s", path);
     if (length <= 0 || length >= MOTE_PATH_BYTES) {
-        return mote_fail(context, MOTE_ERROR_ARGUMENT, "'%s': expected a folder of 1 to %d bytes", path,
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "'%.100s': expected a folder's path of 1 to %d bytes", path,
                          MOTE_PATH_BYTES - 1);
     }
     for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
