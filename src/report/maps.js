@@ -91,7 +91,12 @@ function followMap(canvas, svg, frame, moved, left) {
 const ERROR_MOST = 31.75, ERROR_NONE = 255; /* angstrom, the middle of the network's last bin; no value */
 
 function drawErrors(canvas) {
-    const {letters, edge, chains, predictions} = data.protein, error = decodeBytes(predictions[view.prediction || 0].error);
+    const {letters, edge, chains, predictions} = data.protein, prediction = predictions[view.prediction || 0];
+    if (!prediction.error) {
+        element(canvas, "p", "empty", "This model does not predict aligned errors.");
+        return false;
+    }
+    const error = decodeBytes(prediction.error);
     const outer = canvas.clientWidth || 420, left = 52, right = 12, top = 20, bottom = 44, size = Math.min(outer - left - right, 460);
     const frame = {left, top, width: size, height: size, outer, all: size + top + bottom, label: "aligned errors between residues"};
     const colors = Array.from({length: 255}, (_, value) => colorAt(errorColors, value / 8 / ERROR_MOST));

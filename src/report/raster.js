@@ -1,6 +1,15 @@
 /* From triangles to pixels: depth, residue and light of what is in front at each, then colour. By hand, so that a drawing is the
  * same in every browser, with or without a graphics card, and what is under the pointer is known. */
 
+const FROM_AFAR = 5; /* the eye's distance in reaches */
+
+/* Where a point is seen, in pixels. */
+function placeOf(point, camera) {
+    const turned = [0, 3, 6].map(row => dot(camera.turn.slice(row, row + 3), point)), eye = FROM_AFAR * camera.reach;
+    const scale = camera.scale * eye / (eye - turned[2]);
+    return [camera.x + scale * turned[0], camera.y - scale * turned[1]];
+}
+
 /* camera: {turn: rotation as nine numbers by rows, scale: pixels per angstrom, x, y: where the centre is, reach: angstrom}. */
 function makeRaster() {
     const corners = new Float64Array(8);
@@ -23,7 +32,7 @@ function makeRaster() {
         if (projected.length !== count * 4) {
             projected = new Float32Array(count * 4);
         }
-        const eye = 5 * camera.reach;
+        const eye = FROM_AFAR * camera.reach;
         for (let v = 0, p = 0, q = 0; v < count; v++, p += 3, q += 4) {
             const x = positions[p], y = positions[p + 1], z = positions[p + 2];
             const l = normals[p], m = normals[p + 1], n = normals[p + 2];

@@ -22,11 +22,18 @@ function direction(a, b = [0, 0, 1]) {
     return Math.abs(b[0]) < 0.9 * norm(b) ? direction(cross(b, [1, 0, 0]), [1, 0, 0]) : direction(cross(b, [0, 1, 0]), [0, 1, 0]);
 }
 
-/* Stretches [first, end] of residues of one chain, each near the one before. points: [x, y, z] a residue, or null. */
+/* How far points reach from the middle. */
+const farthest = points => points.reduce((most, point) => point ? Math.max(most, norm(point)) : most, 0);
+
+/* Stretches [first, end] of residues of one chain, each near the one before, but not in its place. points: [x, y, z] a residue, or
+ * null. */
 function traces(points, chains) {
-    const far = 10, found = [];
+    const near = (a, b) => {
+        const distance = norm(minus(a, b));
+        return distance > 0.5 && distance < 10;
+    }, found = [];
     points.forEach((point, i) => {
-        if (point && i > 0 && points[i - 1] && chains[i] === chains[i - 1] && norm(minus(point, points[i - 1])) < far) {
+        if (point && i > 0 && points[i - 1] && chains[i] === chains[i - 1] && near(point, points[i - 1])) {
             found[found.length - 1][1] = i + 1;
         } else if (point) {
             found.push([i, i + 1]);
@@ -159,13 +166,14 @@ function makeRibbon(points, chains) {
         added.forEach((ring, i) => joined.push(i + 1 < added.length));
         rings.push(...added);
     }
+    const thick = Math.max(1, farthest(points) / 150); /* seen whole, a thin tube would be less than a pixel */
     const positions = new Float32Array(rings.length * sides * 3), normals = new Float32Array(rings.length * sides * 3);
     rings.forEach((ring, r) => {
         for (let s = 0; s < sides; s++) {
             const angle = 2 * Math.PI * s / sides, c = Math.cos(angle), d = Math.sin(angle), at = (r * sides + s) * 3;
             const nc = c * ring.thickness, nd = d * ring.width, size = Math.hypot(nc, nd);
             for (let k = 0; k < 3; k++) {
-                positions[at + k] = ring.place[k] + c * ring.width * ring.side[k] + d * ring.thickness * ring.up[k];
+                positions[at + k] = ring.place[k] + thick * (c * ring.width * ring.side[k] + d * ring.thickness * ring.up[k]);
                 normals[at + k] = (nc * ring.side[k] + nd * ring.up[k]) / size;
             }
         }

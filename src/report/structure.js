@@ -106,14 +106,14 @@ function longestAxis(points, others) {
 function firstCamera(points) {
     const known = points.filter(point => point);
     const x = longestAxis(known, []), y = longestAxis(known, [x]);
-    const reach = 2 + Math.max(1, ...known.map(norm)), high = 2 + Math.max(1, ...known.map(point => Math.abs(dot(point, y))));
+    const reach = 3 + farthest(points), high = 3 + known.reduce((most, point) => Math.max(most, Math.abs(dot(point, y))), 0);
     return {turn: [...x, ...y, ...cross(x, y)], reach, high, zoom: 1, x: 0, y: 0};
 }
 
 /* ---- the figure ---- */
 
 /* Everything that outlives a redrawing. */
-const scene = {camera: null, first: null, coloring: "pLDDT", raster: null, meshes: [], marked: new Set(), mark: () => {}, scrolled: -1e9};
+const scene = {camera: null, first: null, coloring: "pLDDT", raster: null, meshes: [], marked: new Set(), spots: [], mark: () => {}, scrolled: -1e9};
 
 function meshOf(prediction) {
     if (!scene.meshes[prediction]) {
@@ -169,68 +169,88 @@ function makePacer(paint) {
     return () => waiting = waiting || requestAnimationFrame(frame);
 }
 
-/* Turning by one finger or the pointer, zooming by the wheel or two fingers, both by keys. */
-function addMoves(surface, moved) {
-    const pointers = new Map(), box = () => surface.getBoundingClientRect();
-    const camera = scene.camera;
-    const zoomAt = (factor, x, y) => { /* x, y: from the middle of the drawing; what is there stays there */
-        const to = Math.min(30, Math.max(0.3, camera.zoom * factor)), by = to / camera.zoom;
-        [camera.x, camera.y, camera.zoom] = [x + (camera.x - x) * by, y + (camera.y - y) * by, to];
-    };
-    const turn = (x, y, z) => camera.turn = straighten(multiply(turnBy(x, y, z), camera.turn));
-    const reset = () => {
-        Object.assign(camera, scene.first);
-        moved();
-    };
+/* What moves the camera. x, y: pixels from the middle of the drawing. */
+const moves = {
+    turn(x, y, z) {
+        scene.camera.turn = straighten(multiply(turnBy(x, y, z), scene.camera.turn));
+    },
+    shift(x, y) {
+        scene.camera.x += x;
+        scene.camera.y += y;
+    },
+    zoom(factor, x, y) { /* what is at x, y stays there */
+        const camera = scene.camera, to = Math.min(30, Math.max(0.3, camera.zoom * factor)), by = to / camera.zoom;
+        Object.assign(camera, {x: x + (camera.x - x) * by, y: y + (camera.y - y) * by, zoom: to});
+    },
+    reset() {
+        Object.assign(scene.camera, scene.first);
+    },
+};
+
+/* From the middle of the drawing to where a pointer is. */
+function fromMiddle(surface, event) {
+    const box = surface.getBoundingClientRect();
+    return [event.clientX - (box.left + box.right) / 2, event.clientY - (box.top + box.bottom) / 2];
+}
+
+/* One finger or the pointer turns; two fingers zoom, turn in the plane and shift. Returns whether any is down. */
+function addPointers(surface, moved) {
+    const pointers = new Map(); /* id: where it was */
     surface.addEventListener("pointerdown", event => {
-        pointers.set(event.pointerId, event);
+        pointers.set(event.pointerId, fromMiddle(surface, event));
         surface.setPointerCapture(event.pointerId);
     });
     surface.addEventListener("pointermove", event => {
-        const before = pointers.get(event.pointerId);
+        const before = pointers.get(event.pointerId), now = fromMiddle(surface, event);
         if (!before) {
             return;
         }
-        const other = [...pointers.values()].find(pointer => pointer.pointerId !== event.pointerId);
+        const [, other] = [...pointers].find(([id]) => id !== event.pointerId) || [];
         if (other) {
-            const spread = pointer => [pointer.clientX - other.clientX, pointer.clientY - other.clientY], from = spread(before), to = spread(event);
-            const middle = box(), x = (event.clientX + other.clientX - middle.left - middle.right) / 2, y = (event.clientY + other.clientY - middle.top - middle.bottom) / 2;
-            zoomAt(Math.hypot(...to) / Math.max(1, Math.hypot(...from)), x, y);
-            turn(0, 0, Math.atan2(from[1], from[0]) - Math.atan2(to[1], to[0]));
-            camera.x += (event.clientX - before.clientX) / 2;
-            camera.y += (event.clientY - before.clientY) / 2;
+            const from = [before[0] - other[0], before[1] - other[1]], to = [now[0] - other[0], now[1] - other[1]];
+            moves.zoom(Math.hypot(...to) / Math.max(1, Math.hypot(...from)), (now[0] + other[0]) / 2, (now[1] + other[1]) / 2);
+            moves.turn(0, 0, Math.atan2(from[1], from[0]) - Math.atan2(to[1], to[0]));
+            moves.shift((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
         } else {
-            const speed = 4.5 / Math.min(box().width, box().height);
-            turn((event.clientY - before.clientY) * speed, (event.clientX - before.clientX) * speed, 0);
+            const speed = 4.5 / Math.min(surface.clientWidth, surface.clientHeight);
+            moves.turn((now[1] - before[1]) * speed, (now[0] - before[0]) * speed, 0);
         }
-        pointers.set(event.pointerId, event);
+        pointers.set(event.pointerId, now);
         moved();
     });
     for (const end of ["pointerup", "pointercancel"]) {
         surface.addEventListener(end, event => pointers.delete(event.pointerId));
     }
+    return () => pointers.size > 0;
+}
+
+function addWheelAndKeys(surface, moved) {
+    const angle = 0.13, zoom = 1.15, keys = {
+        ArrowLeft: () => moves.turn(0, -angle, 0), ArrowRight: () => moves.turn(0, angle, 0),
+        ArrowUp: () => moves.turn(-angle, 0, 0), ArrowDown: () => moves.turn(angle, 0, 0),
+        "+": () => moves.zoom(zoom, 0, 0), "=": () => moves.zoom(zoom, 0, 0), "-": () => moves.zoom(1 / zoom, 0, 0),
+        Home: moves.reset, "0": moves.reset,
+    };
     surface.addEventListener("wheel", event => {
         if (performance.now() - scene.scrolled < 250) { /* the reader is on the way to somewhere else */
             return;
         }
         event.preventDefault();
-        const middle = box(), lines = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
-        zoomAt(Math.exp(-event.deltaY * lines * 0.0015), event.clientX - (middle.left + middle.right) / 2, event.clientY - (middle.top + middle.bottom) / 2);
+        const pixels = event.deltaY * [1, 16, 400][event.deltaMode];
+        moves.zoom(Math.exp(-pixels * 0.0015), ...fromMiddle(surface, event));
         moved();
     }, {passive: false});
-    surface.addEventListener("dblclick", reset);
+    surface.addEventListener("dblclick", () => {
+        moves.reset();
+        moved();
+    });
     surface.addEventListener("keydown", event => {
-        const angle = 0.13, zoom = 1.15;
-        const moves = {ArrowLeft: () => turn(0, -angle, 0), ArrowRight: () => turn(0, angle, 0), ArrowUp: () => turn(-angle, 0, 0),
-                       ArrowDown: () => turn(angle, 0, 0), "+": () => zoomAt(zoom, 0, 0), "=": () => zoomAt(zoom, 0, 0),
-                       "-": () => zoomAt(1 / zoom, 0, 0), Home: reset, "0": reset};
-        if (moves[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        if (keys[event.key] && !event.ctrlKey && !event.metaKey && !event.altKey) {
             event.preventDefault();
-            moves[event.key]();
+            keys[event.key]();
             moved();
         }
     });
-    return () => pointers.size > 0;
 }
 
 /* Which residue the pointer is on. */
@@ -242,7 +262,7 @@ function followResidue(canvas, surface, busy, repaint) {
             repaint();
         }
     };
-    surface.addEventListener("pointermove", event => {
+    const look = event => {
         const box = surface.getBoundingClientRect(), density = surface.width / box.width;
         const x = event.clientX - box.left, y = event.clientY - box.top;
         const found = busy() ? -1 : scene.raster.pick(Math.floor(x * density), Math.floor(y * density), Math.ceil(3 * density));
@@ -256,7 +276,9 @@ function followResidue(canvas, surface, busy, repaint) {
         }
         const lddt = lddtOf(view.prediction)[found];
         showTip(canvas, x, y, residueName(found), finite(lddt) ? [["pLDDT", lddt.toFixed(1)]] : []);
-    });
+    };
+    surface.addEventListener("pointermove", look);
+    surface.addEventListener("click", look); /* a tap */
     surface.addEventListener("pointerleave", leave);
 }
 
@@ -266,6 +288,15 @@ function drawKeys(canvas) {
         const key = element(keys, "span");
         element(key, "i", "swatch").style.background = cssColor(color);
         key.append(name);
+    }
+}
+
+/* Rings around points that another figure points at, in front of everything. */
+function drawSpots(stage, points, camera, width, height) {
+    stage.querySelectorAll(".spot").forEach(spot => spot.remove());
+    for (const point of points.filter(point => point)) {
+        const [x, y] = placeOf(point, camera), spot = element(stage, "i", "spot");
+        [spot.style.left, spot.style.top] = [`${100 * x / width}%`, `${100 * y / height}%`];
     }
 }
 
@@ -283,7 +314,7 @@ function drawStructure(canvas) {
         addControls(canvas.parentNode, drawAll);
     }
     const wide = canvas.clientWidth || 600, high = Math.round(Math.min(wide * 0.8, 540));
-    const surface = element(canvas, "canvas", "view"), context = surface.getContext("2d");
+    const stage = element(canvas, "div", "stage"), surface = element(stage, "canvas", "view"), context = surface.getContext("2d");
     surface.style.aspectRatio = `${wide} / ${high}`;
     surface.tabIndex = 0;
     surface.setAttribute("role", "img");
@@ -310,12 +341,16 @@ function drawStructure(canvas) {
         shown = {density, camera: {turn, reach, scale: scale * zoom * density, x: width / 2 + x * density, y: height / 2 + y * density}};
         scene.raster.draw(mesh, shown.camera, width, height);
         repaint();
+        drawSpots(stage, scene.spots.map(i => mesh.points[i]), shown.camera, width, height);
     };
-    const busy = addMoves(surface, makePacer(paint));
-    followResidue(canvas, surface, busy, repaint);
+    const moved = makePacer(paint);
+    addWheelAndKeys(surface, moved);
+    followResidue(canvas, surface, addPointers(surface, moved), repaint);
     scene.mark = places => {
         scene.marked = new Set(places);
+        scene.spots = places;
         repaint();
+        drawSpots(stage, places.map(i => mesh.points[i]), shown.camera, surface.width, surface.height);
     };
     drawKeys(canvas);
     paint(stillDensity());
