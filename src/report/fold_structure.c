@@ -245,6 +245,22 @@ static void add_error_map(mote_fold_page *page, json_t *charts)
     mote_data_put(charts, "errors", json_pack("{s:s}", "kind", "errors"), &page->bad);
 }
 
+static void add_lddt_chart(mote_fold_page *page, json_t *charts)
+{
+    if (!mote_page_draws_charts()) {
+        mote_page_section(&page->body, "Confidence along the chain",
+                          "No chart: this mote was built without D3. The structure has its colours.");
+        return;
+    }
+    mote_page_section(&page->body, "Confidence along the chain", "");
+    mote_page_tabs_begin(&page->body);
+    mote_page_chart(&page->body, "lddt", "",
+                    "pLDDT, the expected share of distances to neighbours that are right, of each residue. Bands as in "
+                    "the AlphaFold database.");
+    mote_page_tabs_end(&page->body);
+    mote_data_put(charts, "lddt", lddt_chart(page), &page->bad);
+}
+
 void mote_fold_section_structure(mote_fold_page *page)
 {
     json_t *charts = json_object_get(page->data, "charts");
@@ -269,12 +285,6 @@ void mote_fold_section_structure(mote_fold_page *page)
     }
     mote_page_pair_end(&page->body);
     if (page->result->residues > 1) {
-        mote_page_section(&page->body, "Confidence along the chain", "");
-        mote_page_tabs_begin(&page->body);
-        mote_page_chart(&page->body, "lddt", "",
-                        "pLDDT, the expected share of distances to neighbours that are right, of each residue. Bands "
-                        "as in the AlphaFold database.");
-        mote_page_tabs_end(&page->body);
-        mote_data_put(charts, "lddt", lddt_chart(page), &page->bad);
+        add_lddt_chart(page, charts);
     }
 }

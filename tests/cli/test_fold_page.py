@@ -62,7 +62,7 @@ surface().dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"}));
 found.keys = turned() !== began && scene.camera.zoom === 1;
 found.lengths = [0, 3, 6].map(i => Math.hypot(...scene.camera.turn.slice(i, i + 3)));
 found.kinds = [...secondaryStructure(meshOf(0).points, meshOf(0).points.map((_, i) => chainOf(i).chain))];
-found.errors = over("errors", 0.25, 0.75);
+found.errors = over("errors", 0.3 + 1e-9, 0.75 + 1e-9);
 found.marked = [...scene.marked];
 found.coverage = over("coverage", 0.25, 0.001);
 found.colors = [...document.querySelectorAll("[role=radio]")].map(chip => {
@@ -99,8 +99,8 @@ def test_page_in_a_browser(tmp_path):
     assert all(abs(length - 1) < 1e-9 for length in found["lengths"])
     helices = [sum(kind == 1 for kind in found["kinds"][i:i + 20]) for i in range(0, 120, 20)]
     assert min(helices[0::2]) >= 15 and max(helices[1::2]) <= 2
-    # the column is the residue, the row the frame: residue 31 in that of 91, 0.25 + 0.3 * 60
-    assert found["errors"] == ["18.3 Å", "scored", "LEU 31 of chain A", "aligned", "LEU 31 of chain B"] and found["marked"] == [30, 90]
+    # the column is the residue, the row the frame: residue 37 in that of 91, 0.25 + 0.3 * 54 + 0.2 * 6
+    assert found["errors"] == ["17.6 Å", "scored", "THR 37 of chain A", "aligned", "LEU 31 of chain B"] and found["marked"] == [36, 90]
     assert found["coverage"] == ["LEU 31 of chain A", "rows that cover it", "300 of 300", "identity of this row", "100 %"]
     assert [name for name, _ in found["colors"]] == ["pLDDT", "chain", "N to C"] and found["colors"][1][1] == "AB"
     assert found["list"] == ["1. model_1_ptm", "2. model_2_ptm", "3. model_3_ptm"]

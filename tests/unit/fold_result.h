@@ -52,7 +52,7 @@ static inline float lddt_at(size_t i) { return (float)(30 + 68 * (0.5 + 0.5 * si
 static inline float error_at(size_t row, size_t column)
 {
     double apart = fabs((double)row - (double)column);
-    return (float)fmin(31.75, 0.25 + 0.3 * apart + 0.01 * (double)(column % 10));
+    return (float)fmin(31.75, 0.25 + 0.3 * apart + 0.2 * (double)(column % 10));
 }
 
 static inline void make_prediction(mote_fold_prediction *p, size_t residues, int number)
