@@ -258,7 +258,7 @@ TABLES = ("input_embedder.linear_relpos.weight", "recycling_embedder.linear.weig
 
 def multiplied(name, w):
     """True for what products read: matrices, but those that are tables of positions and distances, or a part of them."""
-    table = name in TABLES or name.startswith("template_embedder.template_pair_embedder.")
+    table = name in TABLES or ("template_pair_embedder" in name and "query_embedding" not in name)
     return w.ndim == 2 and min(w.shape) > 1 and not table
 
 
