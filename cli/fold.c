@@ -150,8 +150,8 @@ static void print_plan(const mote_fold_plan *p, double rate)
 {
     char text[6][32];
     const mote_plan_memory *m = &p->memory;
-    printf("%zu residues in %zu chain%s; %zu different rows, of which the network sees %zu and %zu extra\n",
-           p->residues, p->chains, p->chains == 1 ? "" : "s", p->rows, p->clusters, p->extra);
+    printf("%zu residues in %zu chain%s; %zu different rows, of which the network sees %zu and %zu extra; policy %s\n",
+           p->residues, p->chains, p->chains == 1 ? "" : "s", p->rows, p->clusters, p->extra, p->policy);
     printf("peak memory %s: weights %s, inputs %s, activations %s, workspace %s, features and results %s\n",
            cli_bytes((double)p->total, text[0], sizeof text[0]),
            cli_bytes((double)m->parameters, text[1], sizeof text[1]),
@@ -309,7 +309,7 @@ int cli_fold(int argc, char **argv)
         if (r.json) {
             print_plan_json(&plan);
         } else {
-            print_plan(&plan, r.policy ? 0 : cli_rate(context, r.options.policy ? r.options.policy : "fp32"));
+            print_plan(&plan, cli_rate(context, plan.policy)); /* 0 for a policy of one's own */
         }
         if (r.plan_only) {
             done = CLI_DONE;

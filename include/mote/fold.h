@@ -35,6 +35,7 @@ typedef struct mote_fold_options {
 
 /* What mote_fold() would take, exactly but for the time. */
 typedef struct mote_fold_plan {
+    char policy[128];                  /* its name, or "custom" */
     size_t residues, chains, rows;     /* rows: different ones of the alignment */
     size_t clusters, extra;            /* rows that the network sees */
     size_t recycles, predictions;      /* at most */
@@ -92,7 +93,6 @@ typedef struct mote_fold_result {
     const unsigned char *codes; /* [rows, residues]: types, and 21 for gaps */
     size_t count;
     mote_fold_prediction *predictions; /* [count], best first */
-    char policy[128];                  /* as it was asked for */
     mote_fold_plan plan;
     double seconds;
     double joules;           /* NaN: unavailable */

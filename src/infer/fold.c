@@ -17,6 +17,7 @@ typedef struct fold_job {
     const mote_fold_options *options;
     mote_msa *msa;
     mote_features *features;
+    const char *policy_text;
     mote_policy_set *policy;
     size_t models;
     mote_weights *weights[MOST_MODELS];
@@ -127,6 +128,7 @@ static mote_status plan_models(fold_job *j)
                                .predictions = predictions,
                                .available = available};
         mote_fold_sizes *sizes = &j->sizes[i];
+        snprintf(plan.policy, sizeof plan.policy, "%s", strchr(j->policy_text, '{') ? "custom" : j->policy_text);
         sizes->lengths =
             (mote_trunk_lengths){.residues = f->length, .sequences = f->clusters, .extra = f->extra, .templates = 0};
         uint64_t beside = mote_fold_beside(sizes, j->msa, f, predictions);
@@ -146,9 +148,9 @@ static mote_status prepare(fold_job *j)
     status = status == MOTE_OK ? read_input(j) : status;
     status = status == MOTE_OK ? make_features(j) : status;
     if (status == MOTE_OK) {
-        mote_format format = j->models ? j->weights[0]->format : MOTE_FP32;
-        status = mote_policy_set_create(
-            j->context, j->options->policy ? j->options->policy : mote_fold_policy_of(format), &j->policy);
+        const char *suits = mote_fold_policy_of(j->models ? j->weights[0]->format : MOTE_FP32);
+        j->policy_text = j->options->policy ? j->options->policy : suits;
+        status = mote_policy_set_create(j->context, j->policy_text, &j->policy);
     }
     return status == MOTE_OK ? plan_models(j) : status;
 }
@@ -235,8 +237,6 @@ static mote_status create_result(fold_job *j, mote_fold_result **result)
                             .memory = memory};
     *result = r;
     base_name(j->options->input, r->name, sizeof r->name);
-    const char *policy = j->options->policy ? j->options->policy : mote_fold_policy_of(j->weights[0]->format);
-    snprintf(r->policy, sizeof r->policy, "%s", policy[0] == '{' ? "custom" : policy);
     int32_t *chain_of = mote_arena_allocate(context, &memory->arena, r->residues * sizeof *chain_of);
     r->predictions = mote_arena_allocate(context, &memory->arena, r->count * sizeof *r->predictions);
     if (!chain_of || !r->predictions) {

@@ -92,7 +92,7 @@ static void add_network(mote_fold_page *page)
 {
     const mote_fold_result *r = page->result;
     begin_group(page, "What the network saw");
-    add_setting(page, "policy", mote_fold_label_of(r->policy).text);
+    add_setting(page, "policy", mote_fold_label_of(r->plan.policy).text);
     add_figure(page, "residues", (double)r->residues, mote_show_exact);
     add_figure(page, "rows", (double)r->rows, mote_show_exact);
     add_figure(page, "clusters", (double)r->plan.clusters, mote_show_exact);

@@ -16,7 +16,7 @@ static void add_facts(mote_fold_page *page)
                    mote_fold_counted(r->residues, "residue", "residues").text,
                    mote_fold_counted(r->chains, "chain", "chains").text,
                    mote_fold_counted(r->rows, "row in the alignment", "rows in the alignment").text,
-                   mote_fold_label_of(r->policy).text);
+                   mote_fold_label_of(r->plan.policy).text);
     mote_text_html(
         &page->body, "<p class=\"facts\">%s · %s · %s · mote %s</p>\n", mote_show_time(date).text, machine.processor,
         mote_fold_counted((size_t)mote_context_threads(page->context), "thread", "threads").text, mote_version());

@@ -112,7 +112,7 @@ def test_bad_input(mote_program, weights, tmp_path):
     complaint("none.npz", good, "-w", tmp_path / "none.npz")
     complaint("line 4", write("short.a3m", b">q\nACDEF\n>r\nAC-\n"), "-w", w)
     complaint("empty", write("empty.a3m", b""), "-w", w)
-    complaint("letter", write("odd.a3m", b">q\nACD\x01F\n"), "-w", w)
+    complaint("column 4", write("odd.a3m", b">q\nACD\x01F\n"), "-w", w)
     complaint("cut.gz", write("cut.gz", gzip.compress(b">q\n" + b"ACDEF" * 2000)[:30]), "-w", w)
     complaint("cut.npz", good, "-w", write("cut.npz", w.read_bytes()[:5000]))
     complaint("unknown policy", good, "-w", w, "--policy", "mxfp5")

@@ -263,7 +263,7 @@ def multiplied(name, w):
 
 
 @pytest.mark.parametrize("kind", ["monomer_ptm", "multimer_v3"])
-@pytest.mark.parametrize("format, smaller", [("mxint8", 3.3), ("mxfp4", 5.6), ("fp32", 0.9)])
+@pytest.mark.parametrize("format, smaller", [("mxint8", 3.3), ("mxfp4", 5.5), ("fp32", 0.9)])
 def test_cast(kind, format, smaller, mote_program, tmp_path):
     c = wide(kind)
     weights = names.random_weights(c, 1)

@@ -117,8 +117,8 @@ static inline mote_fold_result *make_result(size_t residues, size_t chains, size
                             .joules = 3456,
                             .joules_source = "modelled: a guess"};
     strcpy(r->name, "protein");
-    strcpy(r->policy, "mxfp8_e4m3");
     r->plan = (mote_fold_plan){
+        .policy = "mxfp8_e4m3",
         .memory = {.total = 900, .parameters = 300, .inputs = 100, .saved = 50, .temporaries = 250, .workspace = 200},
         .features = 70,
         .total = 1000,

@@ -65,7 +65,7 @@ static void check_run(const mote_fold_result *r, const char *path)
            *predictions = json_object_get(root, "predictions"), *parts = json_object_get(plan, "categories");
     double sum = 0;
     assert_string_equal(text_at(root, "mote"), mote_version());
-    assert_string_equal(text_at(json_object_get(root, "policy"), "name"), r->policy);
+    assert_string_equal(text_at(json_object_get(root, "policy"), "name"), r->plan.policy);
     assert_true(number_at(json_object_get(root, "machine"), "threads") == 1);
     assert_string_equal(text_at(energy, "status"), "modelled");
     assert_string_equal(text_at(energy, "source"), "a guess");

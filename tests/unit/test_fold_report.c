@@ -194,7 +194,7 @@ static void text_is_harmless(void **state)
     (void)state;
     mote_fold_result *r = make_result(30, 1, 2, 2);
     strcpy(r->name, "</title></script><b>\xff<!--<script>");
-    strcpy(r->policy, "\" onload='x' &amp;");
+    strcpy(r->plan.policy, "\" onload='x' &amp;");
     strcpy(r->joules_source, "unavailable: <i>%s%n");
     strcpy(r->predictions[0].model, "</script><u>alert(1)");
     strcpy(r->predictions[1].model, "\xc3\xa9\xe2\x82");
@@ -223,7 +223,7 @@ static void missing_is_not_there(void **state)
     mote_fold_prediction *p = &r->predictions[0];
     r->plan = (mote_fold_plan){.memory = {.total = 0}};
     r->joules = r->seconds = p->lddt = p->score = p->seconds = NAN;
-    *r->name = *r->policy = *r->joules_source = '\0';
+    *r->name = *r->plan.policy = *r->joules_source = '\0';
     for (size_t i = 0; i < 30; i++) {
         p->residue_lddt[i] = NAN;
         p->atom_mask[i * MOTE_ATOM_COUNT + MOTE_ATOM_CA] = 0;
