@@ -4,7 +4,8 @@
  * every later call on the graph returns MOTE_NO_VALUE and changes nothing, so a model is written without checks and
  * asks mote_graph_status() once at its end.
  *
- * Values are FP32, row-major and dense, except inputs, which may be int32. Operations are in mote/operations.h.
+ * Values are FP32, row-major and dense, except inputs, which may be int32, and what is asked to lie in a narrower
+ * format (mote_graph_cast()). Operations are in mote/operations.h.
  */
 #ifndef MOTE_GRAPH_H
 #define MOTE_GRAPH_H
@@ -37,7 +38,8 @@ MOTE_API void mote_graph_leave(mote_graph *graph);
 MOTE_API void mote_graph_begin_segment(mote_graph *graph);
 MOTE_API void mote_graph_end_segment(mote_graph *graph);
 
-/* A value that is given before each run; format: MOTE_FP32 or MOTE_INT32. */
+/* A value that is given before each run; format: MOTE_FP32, MOTE_INT32 or what mote_graph_cast() makes, with blocks
+ * along the last dimension, which mote_plan_set() fills. */
 MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank,
                                      const size_t *shape);
 

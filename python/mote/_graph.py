@@ -19,7 +19,7 @@ from typing import Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._arrays import context
+from ._arrays import context, format_number
 from ._library import MoteValueError, ffi, lib
 
 Value = int
@@ -114,6 +114,14 @@ class Graph:
     def stop_gradient(self, x):
         return self._call("stop_gradient", x)
 
+    def cast(self, x, format):
+        """x in a narrow format, blocks along its last axis: for widen(), slice() and, as a value that it cuts, pieces()."""
+        return self._call("cast", x, format_number(format))
+
+    def widen(self, x):
+        """The same in FP32."""
+        return self._call("widen", x)
+
     def broadcast(self, x, shape):
         return self._call("broadcast", x, len(shape), list(shape))
 
@@ -170,9 +178,9 @@ class Graph:
     def dropout(self, x, probability):
         return self._call("dropout", x, probability)
 
-    def pieces(self, build, values, length, axes=0, result_axis=0):
+    def pieces(self, build, values, length, axes=0, result_axis=0, format="fp32"):
         """build(*pieces) for pieces of length entries of the values along axes (one for all, or one each): its results
-        joined along result_axis, or, where that is None, added up. build is called again for a shorter last piece and
+        joined along result_axis, in format, or, where that is None, added up. build is called again for a shorter last piece and
         makes its parameters with parameter(), as ever. Nothing inside is larger than a piece; see mote_graph_pieces()."""
         raised = []
 
@@ -188,7 +196,8 @@ class Graph:
             raise MoteValueError(f"{len(values)} values to cut, {len(axes)} axes", "argument")
         sum_of_pieces = lib.MOTE_SUM_OF_PIECES
         cut, along = ffi.new("mote_value[]", list(values)), ffi.new("int[]", axes)
-        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, sum_of_pieces if result_axis is None else result_axis])
+        joined = sum_of_pieces if result_axis is None else result_axis
+        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, joined, format_number(format)])
         made = lib.mote_graph_pieces(self._pointer, options, ffi.callback("mote_piece_builder *", called), ffi.NULL)
         if raised:
             raise raised[0]
@@ -305,6 +314,8 @@ class Plan:
             raise KeyError(f"value {value} is no input, parameter, gradient or output of the graph")
         layout = ffi.new("mote_layout *")
         self._graph._context.check(lib.mote_graph_value_layout(self._graph._pointer, value, layout))
+        if layout.format not in (lib.MOTE_FP32, lib.MOTE_INT32):
+            raise KeyError(f"value {value} lies in a narrow format: ask for graph.widen() of it")
         shape = tuple(layout.shape[0 : layout.rank])
         dtype = np.int32 if layout.format == lib.MOTE_INT32 else np.float32
         count = int(np.prod(shape, dtype=np.int64))
