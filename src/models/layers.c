@@ -6,7 +6,7 @@
 #include "graph/graph.h"
 
 mote_layer mote_linear_layer(mote_graph *graph, const char *name, size_t inputs, size_t outputs,
-                                   mote_linear_start start)
+                             mote_linear_start start)
 {
     mote_layer made = {name, MOTE_NO_VALUE, MOTE_NO_VALUE};
     bool zero = start == MOTE_START_GATE || start == MOTE_START_RESIDUAL;
@@ -46,6 +46,34 @@ mote_value mote_apply_norm(mote_graph *graph, const mote_layer *layer, mote_valu
     mote_value y = mote_graph_layer_norm(graph, x, layer->weight, layer->bias, 1e-5);
     mote_graph_leave(graph);
     return y;
+}
+
+static mote_value linear_body(mote_graph *graph, void *layer, const mote_value *pieces)
+{
+    return mote_apply_linear(graph, layer, pieces[0]);
+}
+
+static mote_value norm_body(mote_graph *graph, void *layer, const mote_value *pieces)
+{
+    return mote_apply_norm(graph, layer, pieces[0]);
+}
+
+static mote_value by_rows(mote_graph *graph, const mote_layer *layer, mote_value x, mote_piece_builder *body)
+{
+    enum { ROWS = 16 };
+    mote_layer given = *layer;
+    mote_pieces_options options = {1, &x, (int[]){0}, ROWS, 0, MOTE_FP32};
+    return mote_graph_pieces(graph, &options, body, &given);
+}
+
+mote_value mote_apply_linear_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x)
+{
+    return by_rows(graph, layer, x, linear_body);
+}
+
+mote_value mote_apply_norm_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x)
+{
+    return by_rows(graph, layer, x, norm_body);
 }
 
 size_t mote_extent(const mote_graph *graph, mote_value value, int dimension)
