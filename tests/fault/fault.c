@@ -526,6 +526,7 @@ int main(int argc, char **argv)
     read_faults(context, run_alignment, "in.a3m");
     read_faults(context, run_alignment, "in.sto");
     pieces_faults(context);
+    packed_faults(context);
     structure_faults(context);
     read_faults(context, run_features, "in.a3m");
     trunk_faults(context);

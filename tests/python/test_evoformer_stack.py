@@ -270,11 +270,7 @@ def run_round(c, weights, batch, previous, loss, policy=None, **changes):
         assert g.shape(v) == weights[name].shape, name
         plan[v][...] = weights[name]
     for key, x in inputs.items():
-        if key == "previous_z" and "stored" in changes:  # lies in that format, too
-            packed = mote.quantize(x, changes["stored"])
-            g._context.check(mote._library.lib.mote_plan_set(plan._pointer, values[key], packed._tensor))
-        else:
-            plan[values[key]][...] = x
+        plan.set(values[key], x)
     plan.run(seed=1)
     return {key: np.array(plan[values[key]]) for key in loss}, {n: np.array(plan[g.gradient(v)]) for n, v in g.parameters.items() if g.gradient(v) >= 0}
 

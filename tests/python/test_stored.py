@@ -15,7 +15,7 @@ import mote
 from fold_reference import names
 from mote._structure import structure_config, structure_heads, structure_module
 from mote._trunk import MODULES
-from test_evoformer_stack import LAYERS, ours, problem, run_round, trunk_of, whole_round
+from test_evoformer_stack import LAYERS, ours, problem, round_inputs, run_round, trunk_of, whole_round
 from test_graph import numbers
 
 # Bits of an element's mantissa.
@@ -103,15 +103,11 @@ def test_what_lies_so_is_itself():
 
 
 def test_nothing_else_reads_narrow_values():
-    def refused(message, call, error=mote.MoteValueError):
+    def refused(message, call):
         g = mote.Graph()
         x, i = g.cast(g.input("x", (4, 40)), "mxint8"), g.input("i", (4, 40), np.int32)
-        with pytest.raises(error, match=message):
+        with pytest.raises(mote.MoteValueError, match=message):
             call(g, x, i)
-
-    def read(g, x, _):
-        g.output(x)
-        mote.Plan(g)[x]
 
     refused("binary: input 0: expected fp32, found mxint8", lambda g, x, i: g.add(x, x))
     refused("cast: input 0: expected fp32, found mxint8", lambda g, x, i: g.cast(x, "bf16"))
@@ -121,7 +117,23 @@ def test_nothing_else_reads_narrow_values():
     refused("widen: input 0: int32 is no format of numbers", lambda g, x, i: g.widen(i))
     refused("slice: blocks of mxint8 run along axis 1", lambda g, x, i: g.slice(x, 1, 0, 32))
     refused("slice: input 0: expected fp32, found int32", lambda g, x, i: g.slice(i, 0, 0, 1))
-    refused("value [0-9]+ lies in a narrow format", read, KeyError)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_planes(format):
+    """Bit for bit those of mote.quantize, from pieces too."""
+    x = numbers(5, 3, 40).astype(np.float32)
+    g = mote.Graph()
+    v = g.input("x", x.shape)
+    made = [g.cast(v, format), g.pieces(lambda p: p, [v], 2, format=format), g.pieces(lambda p: p, [g.cast(v, format)], 2, 1, 1, format)]
+    for y in made:
+        g.output(y)
+    plan, expected = mote.Plan(g), mote.quantize(x, format)
+    plan[v][...] = x
+    plan.run()
+    for y in made:
+        assert plan[y].format == expected.format and np.array_equal(plan[y].packed, expected.packed)
+        assert expected.scales is None or np.array_equal(plan[y].scales, expected.scales)
 
 
 # ---- pieces are casts of the whole ----
@@ -500,6 +512,56 @@ def test_nothing_is_widened_on_the_way():
         made = [line.split(" = ")[0] for line in lines if f"[{','.join(map(str, shape))}]" in line.split(" = ")[0]]
         assert made and all(": mxint8[" in line for line in made)
     assert sum(": mxint8[" in line.split(" = ")[0] for line in lines) > 5 * 9
+
+
+@pytest.mark.parametrize("format", ["bf16", "mxint8"])
+def test_pairs_are_recycled_as_they_are(format):
+    """What a round leaves is what the next one reads, bit for bit, as if it had been widened and rounded again."""
+    c = names.small("monomer_plain")
+    batch, previous, _ = whole_round(c, 0)
+    g = mote.Graph()
+    trunk = trunk_of(g, c, stored=format, piece=3)
+    values = trunk.build(len(batch["aatype"]), len(batch["msa_feat"]), len(batch["extra_msa_feat"]))
+    wide = g.widen(values["z"])
+    for v in (values["z"], wide):
+        g.output(v)
+    plan = mote.Plan(g)
+    for name, x in names.random_weights(c, 4).items():
+        if name in g.parameters:
+            plan[g.parameters[name]][...] = x
+    for key, x in round_inputs(trunk, c, batch, previous).items():
+        plan.set(values[key], x)
+    plan.run()
+    plan.set(values["previous_z"], plan[values["z"]])
+    assert plan[values["z"]].packed.any() and np.array_equal(plan[values["previous_z"]].packed, plan[values["z"]].packed)
+    plan.set(values["previous_z"], plan[wide])
+    assert np.array_equal(plan[values["previous_z"]].dequantize(), plan[wide])
+
+
+def test_packed_parameters_too():
+    """Both together: weights in the formats of the products, the MSA and the pairs in theirs; no bit depends on where weights lie."""
+    c = names.small("monomer")
+    arrays, _ = problem(c, "evoformer")
+    found = []
+    for pack in (False, True):
+        g = mote.Graph()
+        inputs = {key: g.input(key, arrays[key].shape) for key in ("m", "z", "msa_mask", "pair_mask")}
+        results = trunk_of(g, c, stored="mxint8", piece=3).block("evoformer", 0, *inputs.values())
+        for v in results:
+            g.output(v)
+        g.apply_policy("mxfp6")
+        if pack:
+            g.pack_parameters()
+        plan = mote.Plan(g)
+        for name, x in names.random_weights(c, 2).items():
+            if name in g.parameters:
+                plan.set(g.parameters[name], x)
+        for key, v in inputs.items():
+            plan[v][...] = arrays[key]
+        plan.run()
+        found.append([plan[v] for v in results] + [plan.memory["parameters"]])
+    assert found[1][2] < found[0][2]
+    assert all(np.array_equal(a.packed, b.packed) and np.array_equal(a.scales, b.scales) for a, b in zip(found[0][:2], found[1][:2]))
 
 
 def test_stacks_cast_what_is_fp32():
