@@ -4,8 +4,8 @@
  * every later call on the graph returns MOTE_NO_VALUE and changes nothing, so a model is written without checks and
  * asks mote_graph_status() once at its end.
  *
- * Values are FP32, row-major and dense, except inputs, which may be int32, and weights after
- * mote_graph_pack_parameters(). Operations are in mote/operations.h.
+ * Values are FP32, row-major and dense, except inputs, which may be int32, weights after mote_graph_pack_parameters(),
+ * and what is asked to lie in a narrower format (mote_graph_cast()). Operations are in mote/operations.h.
  */
 #ifndef MOTE_GRAPH_H
 #define MOTE_GRAPH_H
@@ -38,7 +38,8 @@ MOTE_API void mote_graph_leave(mote_graph *graph);
 MOTE_API void mote_graph_begin_segment(mote_graph *graph);
 MOTE_API void mote_graph_end_segment(mote_graph *graph);
 
-/* A value that is given before each run; format: MOTE_FP32 or MOTE_INT32. */
+/* A value that is given before each run; format: MOTE_FP32, MOTE_INT32 or what mote_graph_cast() makes, with blocks
+ * along the last dimension, which mote_plan_set() fills. */
 MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank,
                                      const size_t *shape);
 
@@ -167,17 +168,17 @@ MOTE_API mote_plan_memory mote_plan_get_memory(const mote_plan *plan);
 MOTE_API mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed);
 
 /* Memory of an input, a parameter, a parameter's gradient or an output: the last two after a run. NULL for other
- * values, and for packed parameters, which are no array of numbers: mote_plan_tensor. */
+ * values, and for those in block formats, which are no array of numbers: mote_plan_tensor. */
 MOTE_API void *mote_plan_data(const mote_plan *plan, mote_value value);
 
-/* The same values, and packed parameters, as a tensor in their format. Its planes are the plan's. Errors:
+/* The same values, and those in block formats, as a tensor in their format. Its planes are the plan's. Errors:
  * MOTE_ERROR_ARGUMENT where mote_plan_data knows no value. */
 MOTE_API mote_status mote_plan_tensor(const mote_plan *plan, mote_value value, mote_tensor *tensor);
 
 /* Gives a parameter, or an input, the values of a tensor of the same shape in any format, converted to its own: planes
- * that lie like a packed parameter's are copied bit for bit, others are rounded as its policy rounds weights, through
- * FP32. int32 inputs take int32 alone. Errors: MOTE_ERROR_ARGUMENT if value is neither; MOTE_ERROR_SHAPE; those of
- * mote_dequantize() and mote_requantize(). */
+ * that lie like its own are copied bit for bit; into a narrow format others are rounded, through FP32, a packed
+ * parameter as its policy rounds weights. int32 inputs take int32 alone. Errors: MOTE_ERROR_ARGUMENT if value is
+ * neither; MOTE_ERROR_SHAPE; those of mote_dequantize() and mote_requantize(). */
 MOTE_API mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *tensor);
 
 /* Called in front of each node of a run: number index of count, in layer. Not 0: the run ends with

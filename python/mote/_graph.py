@@ -19,7 +19,7 @@ from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from ._arrays import MXArray, context, float32_array, make_layout
+from ._arrays import MXArray, context, float32_array, format_number, make_layout
 from ._library import MoteValueError, ffi, lib
 
 Value = int
@@ -114,6 +114,14 @@ class Graph:
     def stop_gradient(self, x):
         return self._call("stop_gradient", x)
 
+    def cast(self, x, format):
+        """x in a narrow format, blocks along its last axis: for widen(), slice() and, as a value that it cuts, pieces()."""
+        return self._call("cast", x, format_number(format))
+
+    def widen(self, x):
+        """The same in FP32."""
+        return self._call("widen", x)
+
     def broadcast(self, x, shape):
         return self._call("broadcast", x, len(shape), list(shape))
 
@@ -170,9 +178,9 @@ class Graph:
     def dropout(self, x, probability):
         return self._call("dropout", x, probability)
 
-    def pieces(self, build, values, length, axes=0, result_axis=0):
+    def pieces(self, build, values, length, axes=0, result_axis=0, format="fp32"):
         """build(*pieces) for pieces of length entries of the values along axes (one for all, or one each): its results
-        joined along result_axis, or, where that is None, added up. build is called again for a shorter last piece and
+        joined along result_axis, in format, or, where that is None, added up. build is called again for a shorter last piece and
         makes its parameters with parameter(), as ever. Nothing inside is larger than a piece; see mote_graph_pieces()."""
         raised = []
 
@@ -188,7 +196,8 @@ class Graph:
             raise MoteValueError(f"{len(values)} values to cut, {len(axes)} axes", "argument")
         sum_of_pieces = lib.MOTE_SUM_OF_PIECES
         cut, along = ffi.new("mote_value[]", list(values)), ffi.new("int[]", axes)
-        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, sum_of_pieces if result_axis is None else result_axis])
+        joined = sum_of_pieces if result_axis is None else result_axis
+        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, joined, format_number(format)])
         made = lib.mote_graph_pieces(self._pointer, options, ffi.callback("mote_piece_builder *", called), ffi.NULL)
         if raised:
             raise raised[0]
@@ -291,7 +300,7 @@ class Graph:
 
 class Plan:
     """A graph with all its memory: plan[value] is a view of an input, a parameter, an output or a gradient, or an MXArray,
-    a copy, of a packed parameter.
+    a copy, of what lies in a narrow format.
 
     memory_limit: bytes; segments are computed twice to stay below it, or MoteMemoryError says what would do.
     share: another plan whose parameters this one uses, by name.
@@ -313,7 +322,7 @@ class Plan:
 
     def set(self, value: Value, x: Any) -> None:
         """Gives a parameter or an input the values of an array, or of an MXArray in any format, converted to its own. An
-        MXArray in a packed parameter's format, with blocks along the last axis, keeps its bits."""
+        MXArray in a narrow format that is its own, with blocks along the last axis, keeps its bits."""
         number = lib.MOTE_INT32 if self._graph.format(value) == "int32" else lib.MOTE_FP32
         if isinstance(x, MXArray):
             tensor = x._tensor
@@ -330,7 +339,7 @@ class Plan:
             raise KeyError(f"value {value} is no input, parameter, gradient or output of the graph")
         layout = tensor.layout
         shape = tuple(layout.shape[0 : layout.rank])
-        if lib.mote_format_get(layout.format).block_length > 1:
+        if layout.format not in (lib.MOTE_FP32, lib.MOTE_INT32):
             return MXArray._copy_of(tensor)
         dtype = np.int32 if layout.format == lib.MOTE_INT32 else np.float32
         count = int(np.prod(shape, dtype=np.int64))

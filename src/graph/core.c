@@ -131,6 +131,17 @@ mote_value mote_core_sum(mote_graph *graph, mote_value a, mote_value b)
 
 /* ---- cast and widen ---- */
 
+/* Gradients pass straight through the rounding. Casts that group dimensions otherwise are made when there are gradients
+ * already. */
+static void pass_through(mote_graph *graph, const mote_node *node, const mote_value *dy, const bool *needed,
+                         mote_value *dx)
+{
+    (void)graph;
+    (void)node;
+    (void)needed;
+    dx[0] = dy[0];
+}
+
 typedef struct cast {
     mote_quantize_options options;
     uint8_t format, rank, axis;
@@ -175,7 +186,7 @@ static mote_status cast_run(const mote_run *run, const mote_node *node)
     return status;
 }
 
-static const mote_op cast_op = {.name = "cast", .infer = cast_infer, .run = cast_run};
+static const mote_op cast_op = {.name = "cast", .infer = cast_infer, .differentiate = pass_through, .run = cast_run};
 
 mote_value mote_core_cast(mote_graph *graph, mote_value x, const mote_layout *layout,
                           const mote_quantize_options *options)
@@ -200,6 +211,10 @@ static mote_status widen_infer(mote_graph *graph, mote_node *node)
         return mote_node_fail(graph, node, "input 0 is missing");
     }
     const mote_layout *layout = mote_layout_of(graph, node->inputs[0]);
+    if (mote_format_get(layout->format)->kind != MOTE_KIND_TARGET) {
+        return mote_node_fail(graph, node, "input 0: %s is no format of numbers",
+                              mote_format_get(layout->format)->name);
+    }
     return mote_node_result(graph, node, MOTE_FP32, layout->rank, layout->shape);
 }
 
@@ -210,7 +225,8 @@ static mote_status widen_run(const mote_run *run, const mote_node *node)
     return mote_dequantize(run->context, &tensor, mote_run_output(run, node, 0), NULL);
 }
 
-static const mote_op widen_op = {.name = "widen", .infer = widen_infer, .run = widen_run};
+static const mote_op widen_op = {
+    .name = "widen", .infer = widen_infer, .differentiate = pass_through, .run = widen_run};
 
 mote_value mote_core_widen(mote_graph *graph, mote_value x)
 {

@@ -9,6 +9,14 @@ static double bytes_of(const mote_graph *graph, mote_value value)
 
 static void add_nodes(const mote_graph *graph, double times, double *multiply_adds, double *bytes);
 
+/* What is moved where pieces of a value are copied, or converted, between its place and the body's. */
+static double bytes_of_copies(const mote_graph *graph, mote_value value, int axis)
+{
+    const mote_layout *layout = mote_layout_of(graph, value);
+    mote_layout seen = mote_pieces_seen(layout, axis, axis == MOTE_WHOLE ? 0 : layout->shape[axis]);
+    return mote_pieces_lie(layout, axis) ? 0 : bytes_of(graph, value) + (double)mote_value_bytes(graph->context, &seen);
+}
+
 /* The bodies, so many times as there are pieces, and what is copied from and to their places. */
 static void add_pieces(const mote_graph *graph, const mote_node *node, double times, double *multiply_adds,
                        double *bytes)
@@ -21,13 +29,12 @@ static void add_pieces(const mote_graph *graph, const mote_node *node, double ti
         }
     }
     for (int k = 0; k < p->input_count; k++) {
-        bool lies = mote_pieces_lie(mote_layout_of(graph, node->inputs[k]), p->input_axes[k]);
-        *bytes += lies ? 0 : times * 2 * bytes_of(graph, node->inputs[k]);
+        *bytes += times * bytes_of_copies(graph, node->inputs[k], p->input_axes[k]);
     }
     for (int r = 0; r < p->result_count; r++) {
-        bool lies = mote_pieces_lie(mote_layout_of(graph, node->outputs[r]), p->result_axes[r]);
-        double copies = p->result_axes[r] == MOTE_WHOLE ? 3 * (whole + (p->bodies[1].graph != NULL) - 1) : lies ? 0 : 2;
-        *bytes += times * copies * bytes_of(graph, node->outputs[r]);
+        double sums = p->result_axes[r] == MOTE_WHOLE ? 3 * (whole + (p->bodies[1].graph != NULL) - 1) : 0;
+        *bytes += times * sums * bytes_of(graph, node->outputs[r]);
+        *bytes += times * bytes_of_copies(graph, node->outputs[r], p->result_axes[r]);
     }
 }
 

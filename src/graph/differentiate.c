@@ -26,7 +26,8 @@ static void mark_needed(state *s)
             any = any || (!node->op->stops && node->inputs[k] >= 0 && s->needed[node->inputs[k]]);
         }
         for (int o = 0; o < node->output_count; o++) {
-            s->needed[node->outputs[o]] = any && mote_layout_of(graph, node->outputs[o])->format == MOTE_FP32;
+            mote_format format = mote_layout_of(graph, node->outputs[o])->format;
+            s->needed[node->outputs[o]] = any && mote_format_get(format)->kind == MOTE_KIND_TARGET;
         }
     }
 }

@@ -210,12 +210,35 @@ uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index)
 
 /* ---- running ---- */
 
+/* 16-bit codes or block scales say where a number is not finite. */
+static bool is_narrow_finite(const mote_run *run, mote_value value)
+{
+    const mote_layout *layout = mote_layout_of(run->graph, value);
+    mote_tensor tensor = mote_value_tensor(run->context, layout, run->data[value]);
+    mote_layout_sizes sizes = {0};
+    mote_layout_measure(run->context, layout, &sizes);
+    const uint16_t *codes = tensor.elements, infinity = layout->format == MOTE_BF16 ? 0x7F80 : 0x7C00;
+    const uint8_t nan = layout->format == MOTE_NVFP4 ? 0x7F : 0xFF;
+    bool finite = true;
+    for (size_t i = 0; i < sizes.scale_bytes && finite; i++) {
+        finite = (tensor.scales[i] & nan) != nan;
+    }
+    for (size_t i = 0; i < sizes.count && !sizes.scale_bytes && finite; i++) {
+        finite = (codes[i] & infinity) != infinity;
+    }
+    return finite;
+}
+
 static bool is_finite(const mote_run *run, mote_value value)
 {
     const float *x = run->data[value];
     size_t count = mote_value_count(run->graph, value);
-    if (mote_layout_of(run->graph, value)->format != MOTE_FP32 || !x) {
+    mote_format format = mote_layout_of(run->graph, value)->format;
+    if (mote_format_get(format)->kind != MOTE_KIND_TARGET || !x) {
         return true;
+    }
+    if (format != MOTE_FP32) {
+        return is_narrow_finite(run, value);
     }
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(x[i])) {

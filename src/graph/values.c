@@ -53,7 +53,7 @@ static mote_status copy_planes(mote_context *context, const mote_tensor *from, m
     return MOTE_OK;
 }
 
-/* Gives a packed parameter its values. */
+/* Gives a packed parameter, or an input in a narrow format, its values. */
 static mote_status set_packed(mote_plan *plan, mote_value value, const mote_tensor *tensor)
 {
     const mote_value_info *info = &plan->graph.values[value];
@@ -87,7 +87,7 @@ mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *
     if (to->format == MOTE_FP32) {
         return mote_dequantize(plan->context, tensor, plan->data[value], NULL);
     }
-    if (mote_format_is_block(to->format)) {
+    if (mote_format_get(to->format)->kind == MOTE_KIND_TARGET) {
         return set_packed(plan, value, tensor);
     }
     if (from->format != to->format) {

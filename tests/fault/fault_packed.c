@@ -25,7 +25,7 @@ static mote_status build(mote_context *context, mote_graph *graph, values *v)
     v->x = mote_graph_input(graph, "x", MOTE_FP32, 2, (size_t[]){ROWS, INPUTS});
     v->inside = mote_graph_parameter(graph, "inside", 2, (size_t[]){INPUTS, INPUTS}, MOTE_INITIAL_NORMAL, 0.3);
     v->last = mote_graph_parameter(graph, "last", 2, (size_t[]){OUTPUTS, INPUTS}, MOTE_INITIAL_NORMAL, 0.3);
-    mote_pieces_options options = {1, &v->x, (int[]){0}, 2, 0};
+    mote_pieces_options options = {1, &v->x, (int[]){0}, 2, 0, MOTE_FP32};
     v->y = mote_graph_linear(graph, mote_graph_pieces(graph, &options, body, v), v->last, MOTE_NO_VALUE);
     mote_graph_output(graph, v->y);
     mote_status status = mote_policy_set_create(context, "nvfp4", &set);

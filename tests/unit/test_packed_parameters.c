@@ -26,7 +26,7 @@ static problem prepare(int threads, const char *policy, bool by_pieces)
     unit_ok(p.context, mote_graph_create(p.context, &p.graph));
     p.x = mote_graph_input(p.graph, "x", MOTE_FP32, 2, (size_t[]){ROWS, INPUTS});
     p.weight = mote_graph_parameter(p.graph, "weight", 2, (size_t[]){OUTPUTS, INPUTS}, MOTE_INITIAL_NORMAL, 1);
-    mote_pieces_options options = {1, &p.x, (int[]){0}, 8, 0};
+    mote_pieces_options options = {1, &p.x, (int[]){0}, 8, 0, MOTE_FP32};
     p.y = by_pieces ? mote_graph_pieces(p.graph, &options, transition, &p) : transition(p.graph, &p, &p.x);
     mote_graph_output(p.graph, p.y);
     unit_ok(p.context, mote_policy_set_create(p.context, policy, &set));
