@@ -19,7 +19,7 @@ _mote() {
         train|plan) options="--vocabulary --validation --split --one-strand --model --layers --width --heads --context --dropout --policy --steps --batch
             --accumulation --rate --schedule --warmup --minimum-rate --optimizer --beta1 --beta2 --weight-decay --clip --average --seed --memory --threads
             --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --json" ;;
-        fold) options="--weights --out --plan --policy --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
+        fold) options="--weights --out --plan --policy --pairs --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
         eval) options="--policy --context --stride --batch --limit --threads --json" ;;
         report) options="--output" ;;
         help) options="info cast inspect train eval fold plan report bench" ;;

@@ -18,6 +18,7 @@ const char cli_fold_help[] =
     "  -o, --out DIR        (default: the input's name and _fold)\n"
     "  --plan               print what it would take, and stop; works without weights\n"
     "  --policy NAME|FILE   formats of products (default: fp32, or what suits the weights' format)\n"
+    "  --pairs FORMAT       in which pairs and MSA are kept between modules: fp32 (default), bf16, mxint8 ...\n"
     "  --max-msa ROWS:EXTRA rows that the network sees (default 512:1024; complexes 508:2048)\n"
     "  --recycles N         rounds after the first, at most (default 3; complexes 20)\n"
     "  --tolerance X        ends recycling when CA distances change by less than X angstrom (default: never; "
@@ -34,11 +35,12 @@ const char cli_fold_help[] =
     "  mote fold query.a3m -w model_1.safetensors --memory 4G --seeds 3\n"
     "  mote fold complex.fasta -w params_model_1_multimer_v3.npz --recycles 5\n";
 
-enum { MOST_WEIGHTS = 64, POLICY = 256, MAX_MSA, RECYCLES, TOLERANCE, SEED, SEEDS, MEMORY, THREADS, JSON, PLAN };
+enum { MOST_WEIGHTS = 64, POLICY = 256, PAIRS, MAX_MSA, RECYCLES, TOLERANCE, SEED, SEEDS, MEMORY, THREADS, JSON, PLAN };
 
 static const struct option long_options[] = {{"weights", required_argument, NULL, 'w'},
                                              {"out", required_argument, NULL, 'o'},
                                              {"policy", required_argument, NULL, POLICY},
+                                             {"pairs", required_argument, NULL, PAIRS},
                                              {"max-msa", required_argument, NULL, MAX_MSA},
                                              {"recycles", required_argument, NULL, RECYCLES},
                                              {"tolerance", required_argument, NULL, TOLERANCE},
@@ -75,6 +77,17 @@ static bool parse_rows(const char *text, mote_fold_options *o)
     return true;
 }
 
+static bool parse_pairs(const char *text, mote_format *format)
+{
+    mote_format found[MOTE_FORMAT_COUNT];
+    int count = cli_formats("fold", text, found);
+    if (count > 1) {
+        cli_complain(CLI_USAGE, "fold", "--pairs: expected one format, found '%s'", text);
+    }
+    *format = count == 1 ? found[0] : MOTE_FP32;
+    return count == 1;
+}
+
 static bool parse_tolerance(const char *text, double *tolerance)
 {
     char *end;
@@ -103,6 +116,7 @@ static bool parse_option(int option, request *r)
         break;
     case 'o': r->folder = optarg; break;
     case POLICY: good = cli_name_or_file("fold", optarg, &o->policy, &r->policy); break;
+    case PAIRS: good = parse_pairs(optarg, &o->pairs); break;
     case MAX_MSA: good = parse_rows(optarg, o); break;
     case RECYCLES:
         good = cli_number("fold", "--recycles", optarg, 0, 1000, &number);

@@ -14,7 +14,7 @@ from typing import Callable, List, Optional, Union
 
 import numpy as np
 
-from ._arrays import context
+from ._arrays import context, format_number
 from ._library import ffi, lib
 from ._training import Description, Paths, _Options, _plain
 
@@ -106,6 +106,8 @@ def _prediction(p, residues):
 
 
 def _options(input, weights, policy, options):
+    if "pairs" in options:
+        options["pairs"] = format_number(options["pairs"])
     return _Options("mote_fold_options", {"input": input, "weights": weights, "policy": policy, **options})
 
 
@@ -120,7 +122,7 @@ def fold(
 ) -> FoldResult:
     """Predicts the structure of an alignment (A3M, Stockholm, FASTA) with each of the weights' files. output: a folder
     for structures, scores and report.html; without one nothing is written. options: the fields of mote_fold_options
-    (include/mote/fold.h): seeds, recycles, clusters, extra, memory_limit ... progress(p) is called often; if it returns
+    (include/mote/fold.h): seeds, recycles, clusters, extra, memory_limit, pairs (a format's name) ... progress(p) is called often; if it returns
     something true, or raises, folding stops."""
     chosen, raised, result = _options(input, weights, policy, options), [], ffi.new("mote_fold_result **")
 

@@ -129,6 +129,7 @@ static mote_status plan_models(fold_job *j)
                                .available = available};
         mote_fold_sizes *sizes = &j->sizes[i];
         snprintf(plan.policy, sizeof plan.policy, "%s", strchr(j->policy_text, '{') ? "custom" : j->policy_text);
+        sizes->trunk.stored = o->pairs;
         sizes->lengths =
             (mote_trunk_lengths){.residues = f->length, .sequences = f->clusters, .extra = f->extra, .templates = 0};
         uint64_t beside = mote_fold_beside(sizes, j->msa, f, predictions);

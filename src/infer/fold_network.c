@@ -33,7 +33,7 @@ static void build(const mote_fold_sizes *sizes, mote_fold_network *n)
     if (mote_trunk_build(graph, &sizes->trunk, &sizes->lengths, &n->trunk) != MOTE_OK) {
         return; /* the failure sticks */
     }
-    n->first_row = mote_graph_slice(graph, n->trunk.m, 0, 0, 1);
+    n->first_row = mote_graph_widen(graph, mote_graph_slice(graph, n->trunk.m, 0, 0, 1));
     n->aatype = mote_graph_input(graph, "aatype", MOTE_INT32, 1, &sizes->lengths.residues);
     mote_structure_module(graph, &sizes->structure, n->trunk.single, n->trunk.z, n->aatype, n->trunk.residue_mask, NULL,
                           &structure);

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/core.h"
 #include "infer/fold.h"
 
 enum { CA = 1, CB = 4 }; /* in the order of atom14 */
@@ -19,10 +19,20 @@ static size_t count_of(const mote_fold_round *r, mote_value value)
     return mote_value_count(r->network->graph, value);
 }
 
-static void clear(const mote_fold_round *r, mote_value value)
+/* Memory of a value in any format, whose planes lie one behind the other; all zero bytes mean zeros in each. */
+static void *planes(const mote_fold_round *r, mote_value value)
 {
-    memset(numbers(r, value), 0, count_of(r, value) * sizeof(float)); /* int32 has the same bytes */
+    mote_tensor tensor = {.elements = NULL};
+    mote_plan_tensor(r->plan, value, &tensor); /* an input or an output, so it is there */
+    return tensor.elements;
 }
+
+static size_t bytes_of(const mote_fold_round *r, mote_value value)
+{
+    return mote_value_bytes(r->context, mote_layout_of(r->network->graph, value));
+}
+
+static void clear(const mote_fold_round *r, mote_value value) { memset(planes(r, value), 0, bytes_of(r, value)); }
 
 void mote_fold_round_begin(const mote_fold_round *r)
 {
@@ -154,7 +164,7 @@ void mote_fold_round_carry(const mote_fold_round *r)
 {
     const mote_fold_network *n = r->network;
     memcpy(r->first_row, numbers(r, n->first_row), count_of(r, n->first_row) * sizeof(float));
-    memmove(numbers(r, n->trunk.previous_z), numbers(r, n->trunk.z), count_of(r, n->trunk.z) * sizeof(float));
+    memmove(planes(r, n->trunk.previous_z), planes(r, n->trunk.z), bytes_of(r, n->trunk.z));
     fill(r, n->trunk.previous_m, r->first_row);
     mote_trunk_distance_bins(r->msa->length, r->points, r->sizes->trunk.recycling_bins, last_recycling_bin,
                              integers(r, n->trunk.previous_bins));

@@ -267,12 +267,12 @@ static mote_status write_run(writing *w)
     if (status != MOTE_OK) {
         return status;
     }
-    json_t *root =
-        json_pack("{s:s s:o s:s s:o s:o s:o s:{s:o} s:o s:o s:o s:o s:o}", "mote", mote_version(), "name",
-                  text_of(r->name), "written", written, "residues", mote_json_count(r->residues), "chains",
-                  mote_json_count(r->chains), "rows", mote_json_count(r->rows), "policy", "name", text_of(r->plan.policy),
-                  "machine", mote_machine_json(w->context), "plan", describe_plan(&r->plan), "seconds",
-                  mote_json_number(r->seconds), "energy", describe_energy(r), "predictions", describe_predictions(w));
+    json_t *root = json_pack("{s:s s:o s:s s:o s:o s:o s:{s:o} s:o s:o s:o s:o s:o}", "mote", mote_version(), "name",
+                             text_of(r->name), "written", written, "residues", mote_json_count(r->residues), "chains",
+                             mote_json_count(r->chains), "rows", mote_json_count(r->rows), "policy", "name",
+                             text_of(r->plan.policy), "machine", mote_machine_json(w->context), "plan",
+                             describe_plan(&r->plan), "seconds", mote_json_number(r->seconds), "energy",
+                             describe_energy(r), "predictions", describe_predictions(w));
     return mote_json_write(w->context, w->path, root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
 }
 

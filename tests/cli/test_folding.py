@@ -115,6 +115,8 @@ def test_bad_input(mote_program, weights, tmp_path):
     complaint("column 4", write("odd.a3m", b">q\nACD\x01F\n"), "-w", w)
     complaint("cut.gz", write("cut.gz", gzip.compress(b">q\n" + b"ACDEF" * 2000)[:30]), "-w", w)
     complaint("cut.npz", good, "-w", write("cut.npz", w.read_bytes()[:5000]))
+    complaint("--pairs", good, "-w", w, "--pairs", "bf16,fp32", status=2)
+    complaint("stored", good, "-w", w, "--pairs", "nvfp4")
     complaint("unknown policy", good, "-w", w, "--policy", "mxfp5")
     folder = write("file", b"")
     complaint("file", good, "-w", w, "--recycles", 0, "-o", folder)
