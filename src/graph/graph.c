@@ -9,7 +9,7 @@
 #include "formats/layout.h"
 #include "graph/pieces.h"
 
-enum { FIRST_CAPACITY = 64 };
+enum { FIRST_CAPACITY = 8 }; /* most graphs are bodies of pieces, which are small and many */
 
 mote_status mote_graph_create(mote_context *context, mote_graph **graph)
 {
