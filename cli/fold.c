@@ -162,17 +162,17 @@ static bool parse(int argc, char **argv, request *r)
 
 static void print_plan(const mote_fold_plan *p, double rate)
 {
-    char text[6][32];
+    char text[7][32];
     const mote_plan_memory *m = &p->memory;
     printf("%zu residues in %zu chain%s; %zu different rows, of which the network sees %zu and %zu extra; policy %s\n",
            p->residues, p->chains, p->chains == 1 ? "" : "s", p->rows, p->clusters, p->extra, p->policy);
-    printf("peak memory %s: weights %s, inputs %s, activations %s, workspace %s, features and results %s\n",
-           cli_bytes((double)p->total, text[0], sizeof text[0]),
-           cli_bytes((double)m->parameters, text[1], sizeof text[1]),
-           cli_bytes((double)m->inputs, text[2], sizeof text[2]),
-           cli_bytes((double)(m->saved + m->temporaries), text[3], sizeof text[3]),
-           cli_bytes((double)m->workspace, text[4], sizeof text[4]),
-           cli_bytes((double)p->features, text[5], sizeof text[5]));
+    printf(
+        "peak memory %s: weights %s, inputs %s, activations %s, workspace %s, graph %s, features and results %s\n",
+        cli_bytes((double)p->total, text[0], sizeof text[0]), cli_bytes((double)m->parameters, text[1], sizeof text[1]),
+        cli_bytes((double)m->inputs, text[2], sizeof text[2]),
+        cli_bytes((double)(m->saved + m->temporaries), text[3], sizeof text[3]),
+        cli_bytes((double)m->workspace, text[4], sizeof text[4]), cli_bytes((double)p->graph, text[5], sizeof text[5]),
+        cli_bytes((double)p->features, text[6], sizeof text[6]));
     if (p->longest) {
         printf("with as many rows about %zu residues would fit into %s\n", p->longest,
                cli_bytes((double)p->available, text[0], sizeof text[0]));
@@ -193,11 +193,12 @@ static void print_plan_json(const mote_fold_plan *p)
     printf(
         "{\"residues\": %zu, \"chains\": %zu, \"rows\": %zu, \"clusters\": %zu, \"extra\": %zu, \"predictions\": %zu, "
         "\"recycles\": %zu, \"piece\": %zu, \"total_bytes\": %llu, \"parameter_bytes\": %llu, \"input_bytes\": %llu, "
-        "\"activation_bytes\": %llu, \"workspace_bytes\": %llu, \"feature_bytes\": %llu, \"available_bytes\": %llu, "
+        "\"activation_bytes\": %llu, \"workspace_bytes\": %llu, \"graph_bytes\": %llu, \"feature_bytes\": %llu, "
+        "\"available_bytes\": %llu, "
         "\"longest\": %zu, \"multiply_adds\": %.0f, \"bytes_moved\": %.0f}\n",
         p->residues, p->chains, p->rows, p->clusters, p->extra, p->predictions, p->recycles, p->piece,
         (unsigned long long)p->total, (unsigned long long)m->parameters, (unsigned long long)m->inputs,
-        (unsigned long long)(m->saved + m->temporaries), (unsigned long long)m->workspace,
+        (unsigned long long)(m->saved + m->temporaries), (unsigned long long)m->workspace, (unsigned long long)p->graph,
         (unsigned long long)p->features, (unsigned long long)p->available, p->longest, p->multiply_adds,
         p->bytes_moved);
     fflush(stdout);

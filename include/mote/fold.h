@@ -41,7 +41,9 @@ typedef struct mote_fold_plan {
     size_t recycles, predictions;      /* at most */
     size_t piece;                      /* rows or columns of pairs computed at a time */
     mote_plan_memory memory;           /* of the network */
-    uint64_t features, total;          /* bytes of features; of everything, the largest model's */
+    uint64_t features;                 /* bytes of features and results */
+    uint64_t graph;                    /* of the network's description */
+    uint64_t total;                    /* of everything, the largest model's */
     uint64_t available;                /* bytes that the limit, or this machine, has; 0: unknown */
     size_t longest;                    /* residues that fit into available with as many rows; 0: unknown */
     double multiply_adds, bytes_moved; /* of one round: of the products; by all operations */

@@ -51,6 +51,15 @@ char *mote_arena_string(mote_context *context, mote_arena *arena, const char *te
     return copy;
 }
 
+size_t mote_arena_bytes(const mote_arena *arena)
+{
+    size_t bytes = 0;
+    for (const mote_arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->next) {
+        bytes += HEADER_BYTES + chunk->capacity;
+    }
+    return bytes;
+}
+
 void mote_arena_clear(mote_context *context, mote_arena *arena)
 {
     while (arena->chunks) {

@@ -36,6 +36,31 @@ void mote_pieces_destroy(mote_graph *graph)
     }
 }
 
+/* Of a plan: places and pointers of each value. */
+static uint64_t places_bytes(const mote_graph *graph)
+{
+    return (uint64_t)(graph->value_count + 1) * (3 * sizeof(int) + 2 * sizeof(uint64_t) + sizeof(void *));
+}
+
+static uint64_t own_bytes(const mote_graph *graph)
+{
+    return (uint64_t)graph->node_capacity * (sizeof *graph->nodes + sizeof *graph->order) +
+           (uint64_t)graph->value_capacity * sizeof *graph->values + mote_arena_bytes(&graph->names) + sizeof *graph;
+}
+
+uint64_t mote_graph_bytes(const mote_graph *graph)
+{
+    uint64_t bytes = 2 * own_bytes(graph) + places_bytes(graph); /* a plan has a copy of it */
+    for (const mote_pieces *p = graph->pieces; p; p = p->next) {
+        bytes += sizeof *p;
+        for (int b = 0; b < MOTE_BODIES && p->bodies[b].graph; b++) {
+            const mote_graph *body = p->bodies[b].graph;
+            bytes += own_bytes(body) + places_bytes(body);
+        }
+    }
+    return bytes;
+}
+
 /* ---- shapes ---- */
 
 mote_layout mote_pieces_resize(const mote_layout *layout, int axis, size_t length)

@@ -63,6 +63,9 @@ bool mote_pieces_lie(const mote_layout *layout, int axis);
  * nodes scratch memory. */
 mote_status mote_pieces_plan(mote_graph *graph);
 
+/* Bytes of the description of a graph, its bodies and one plan of it: what they take beside the memory of values. */
+uint64_t mote_graph_bytes(const mote_graph *graph);
+
 /* Releases all that the graph owns. */
 void mote_pieces_destroy(mote_graph *graph);
 

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "graph/graph.h"
+#include "graph/pieces.h"
 #include "infer/fold.h"
 
 mote_fold_sizes mote_fold_published(bool multimer)
@@ -105,6 +105,7 @@ static mote_status measure(mote_context *context, const mote_fold_sizes *sizes, 
         status = mote_plan_measure(network.graph, &(mote_plan_options){0}, memory);
         if (plan) {
             mote_graph_cost(network.graph, &plan->multiply_adds, &plan->bytes_moved);
+            plan->graph = mote_graph_bytes(network.graph);
         }
         mote_fold_network_destroy(&network);
     }
@@ -113,7 +114,7 @@ static mote_status measure(mote_context *context, const mote_fold_sizes *sizes, 
 
 /* The most residues that fit, with everything else as it is: doubled until they do not, then halved in. */
 static size_t find_longest(mote_context *context, const mote_fold_sizes *sizes, const mote_policy_set *policy,
-                           uint64_t parameters, uint64_t beside, uint64_t available)
+                           uint64_t fixed, uint64_t beside, uint64_t available)
 {
     enum { MOST = 1 << 16, STEP = 16 };
     const size_t residues = sizes->lengths.residues;
@@ -126,7 +127,7 @@ static size_t find_longest(mote_context *context, const mote_fold_sizes *sizes, 
             return 0;
         }
         double growth = (double)next / (double)residues;
-        double total = (double)(memory.total - memory.parameters + parameters) + growth * growth * (double)beside;
+        double total = (double)(memory.total - memory.parameters + fixed) + growth * growth * (double)beside;
         fits = total <= (double)available ? next : fits;
         too_long = total <= (double)available ? too_long : next;
         next = too_long == MOST ? mote_size_min(2 * next, MOST - 1) : fits + (too_long - fits) / 2;
@@ -144,18 +145,19 @@ mote_status mote_fold_fit(mote_context *context, mote_fold_sizes *sizes, const m
         if (status != MOTE_OK) {
             return status;
         }
-        plan->total = plan->memory.total + beside;
+        plan->total = plan->memory.total + plan->graph + beside;
         plan->features = beside;
         plan->piece = sizes->trunk.piece = piece;
         least = plan->total < least ? plan->total : least;
         if (!available || plan->total <= available) {
-            plan->longest =
-                available ? find_longest(context, sizes, policy, plan->memory.parameters, beside, available) : 0;
+            plan->longest = available ? find_longest(context, sizes, policy, plan->memory.parameters + plan->graph,
+                                                     beside, available)
+                                      : 0;
             return MOTE_OK;
         }
     }
     sizes->trunk.piece = longest_piece;
-    plan->longest = find_longest(context, sizes, policy, plan->memory.parameters, beside, available);
+    plan->longest = find_longest(context, sizes, policy, plan->memory.parameters + plan->graph, beside, available);
     char most[64] = "nothing fits";
     if (plan->longest) {
         snprintf(most, sizeof most, "at most about %zu residues fit", plan->longest);

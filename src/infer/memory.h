@@ -4,14 +4,14 @@
 
 #include "mote/fold.h"
 
-enum { MOTE_FOLD_PARTS = 6 };
+enum { MOTE_FOLD_PARTS = 7 };
 
 typedef struct mote_fold_part {
     const char *name; /* static storage */
     uint64_t bytes;
 } mote_fold_part;
 
-/* The parts of plan->total: parameters, inputs, activations, workspace, features, and what is left. */
+/* The parts of plan->total: parameters, inputs, activations, workspace, features, graph, and what is left. */
 void mote_fold_parts(const mote_fold_plan *plan, mote_fold_part parts[MOTE_FOLD_PARTS]);
 
 #endif
