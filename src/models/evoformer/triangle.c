@@ -36,33 +36,32 @@ static void make_factors(mote_graph *graph, product *p)
     }
 }
 
-/* Factor which of normed pairs x [r, s, c_z]: [c_triangle, r, s], so that channels are the batch of a product. */
-static mote_value factor(mote_graph *graph, const product *p, int which, mote_value x, mote_value mask)
+/* Factor which of normed pairs x [r, s, c_z], so that channels are the batch of a product: [c_triangle, r, s], or,
+ * turned, [c_triangle, s, r]. */
+static mote_value factor(mote_graph *graph, const product *p, int which, bool turned, mote_value x, mote_value mask)
 {
     mote_value y = mote_apply_gated(graph, &p->linear[which], &p->gate[which], x);
-    return mote_graph_permute(graph, mote_masked(graph, y, mask), (int[]){2, 0, 1});
+    return mote_graph_permute(graph, mote_masked(graph, y, mask), turned ? (int[]){2, 1, 0} : (int[]){2, 0, 1});
 }
 
 /* b for the outgoing product, a for the incoming one, of rows of z. */
 static mote_value other_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     const product *p = argument;
-    return factor(graph, p, p->incoming ? 0 : 1, mote_apply_norm(graph, &p->norm_in, pieces[0]), pieces[1]);
+    return factor(graph, p, p->incoming ? 0 : 1, false, mote_apply_norm(graph, &p->norm_in, pieces[0]), pieces[1]);
 }
 
 /* Rows of z plus the outgoing product's, or columns of z plus the incoming one's: both need no other part of z. The
- * last piece is the incoming one's dropout, if there is any. */
+ * factor that is a piece gives the few rows of the product, the whole one its columns. The last piece is the incoming
+ * one's dropout, if there is any. */
 static mote_value product_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     const product *p = argument;
     mote_value x = mote_apply_norm(graph, &p->norm_in, pieces[0]), y;
-    mote_value mine = factor(graph, p, p->incoming ? 1 : 0, x, pieces[1]);
-    if (p->incoming) {
-        y = mote_graph_matmul(graph, p->other, mine, 1, 0);
-    } else {
-        y = mote_graph_matmul(graph, mine, p->other, 0, 1);
-    }
-    y = mote_apply_norm(graph, &p->norm_out, mote_graph_permute(graph, y, (int[]){1, 2, 0}));
+    mote_value mine = factor(graph, p, p->incoming ? 1 : 0, p->incoming, x, pieces[1]);
+    y = mote_graph_matmul(graph, mine, p->other, 0, !p->incoming);
+    y = mote_graph_permute(graph, y, p->incoming ? (int[]){2, 1, 0} : (int[]){1, 2, 0});
+    y = mote_apply_norm(graph, &p->norm_out, y);
     y = mote_apply_linear(graph, &p->out, y);
     y = mote_graph_multiply(graph, y, mote_graph_map(graph, "sigmoid", mote_apply_linear(graph, &p->out_gate, x)));
     y = mote_drop(graph, y, p->dropped != MOTE_NO_VALUE && p->incoming ? pieces[2] : p->dropped);
