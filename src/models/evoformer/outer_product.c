@@ -5,7 +5,7 @@ typedef struct outer {
     const mote_trunk_config *config;
     mote_layer norm, left, right, out;
     mote_value rights, mask;     /* whole: [sequences, residues, c_outer], [sequences, residues] */
-    mote_value lefts, left_mask; /* of a piece: [sequences, rows, c_outer], [sequences, rows] */
+    mote_value lefts, left_mask; /* of a piece: [rows, c_outer, sequences], [sequences, rows] */
 } outer;
 
 /* One side of sequences m [sequences, residues, c_m]. */
@@ -35,11 +35,11 @@ static mote_value counts(mote_graph *graph, mote_value some, mote_value all)
 static mote_value tile_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     const outer *o = argument;
-    size_t sequences = mote_extent(graph, o->lefts, 0), rows = mote_extent(graph, o->lefts, 1);
-    size_t c = mote_extent(graph, o->lefts, 2), columns = mote_extent(graph, pieces[1], 1);
-    mote_value left = mote_graph_reshape(graph, o->lefts, 2, (size_t[]){sequences, rows * c});
+    size_t rows = mote_extent(graph, o->lefts, 0), c = mote_extent(graph, o->lefts, 1);
+    size_t sequences = mote_extent(graph, o->lefts, 2), columns = mote_extent(graph, pieces[1], 1);
+    mote_value left = mote_graph_reshape(graph, o->lefts, 2, (size_t[]){rows * c, sequences});
     mote_value right = mote_graph_reshape(graph, pieces[1], 2, (size_t[]){sequences, columns * c});
-    mote_value y = mote_graph_matmul(graph, left, right, 1, 0);
+    mote_value y = mote_graph_matmul(graph, left, right, 0, 0);
     y = mote_graph_reshape(graph, y, 4, (size_t[]){rows, c, columns, c});
     y = mote_graph_permute(graph, y, (int[]){0, 2, 1, 3});
     y = mote_apply_linear(graph, &o->out, mote_graph_reshape(graph, y, 3, (size_t[]){rows, columns, c * c}));
@@ -50,10 +50,11 @@ static mote_value tile_body(mote_graph *graph, void *argument, const mote_value 
 static mote_value outer_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     outer *o = argument;
-    o->lefts = side(graph, o, &o->left, pieces[1], pieces[2]);
+    mote_value left = side(graph, o, &o->left, pieces[1], pieces[2]);
+    o->lefts = mote_graph_permute(graph, left, (int[]){1, 2, 0}); /* once for all tiles */
     o->left_mask = pieces[2];
-    return mote_in_pieces(graph, o->config, 3, (mote_value[]){pieces[0], o->rights, o->mask}, (int[]){1, 1, 1}, 1,
-                          tile_body, o);
+    return mote_in_pieces(graph, MOTE_OUTER_PIECES * o->config->piece, 3, (mote_value[]){pieces[0], o->rights, o->mask},
+                          (int[]){1, 1, 1}, 1, tile_body, o);
 }
 
 /* z_ij += (linear of sum over sequences s of left_si x right_sj) / (1e-3 + their number): the published code divides
@@ -67,9 +68,11 @@ mote_value mote_outer_product_mean(mote_graph *graph, const mote_trunk_sizes *s,
     o.left = mote_linear_layer(graph, "linear_1", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.right = mote_linear_layer(graph, "linear_2", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.out = mote_linear_layer(graph, "linear_out", c->c_outer * c->c_outer, s->c_z, MOTE_START_RESIDUAL);
-    o.rights = mote_in_pieces(graph, c, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0, right_body, &o);
-    mote_value y = mote_in_pieces(graph, c, 3, (mote_value[]){state->z, state->m, state->msa_mask}, (int[]){0, 1, 1}, 0,
-                                  outer_body, &o);
+    o.rights =
+        mote_in_pieces(graph, c->piece, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0, right_body, &o);
+    mote_value y =
+        mote_in_pieces(graph, MOTE_OUTER_PIECES * c->piece, 3, (mote_value[]){state->z, state->m, state->msa_mask},
+                       (int[]){0, 1, 1}, 0, outer_body, &o);
     mote_graph_leave(graph);
     return y;
 }
