@@ -7,7 +7,7 @@
 #include <string.h>
 
 const char cli_bench_help[] =
-    "usage: mote bench quantize|matmul|attention|evoformer|train [options]\n\n"
+    "usage: mote bench quantize|matmul|attention|evoformer|block|train [options]\n\n"
     "quantize  FP32 to each format and back, along the last and the first axis of a matrix, in the L2 cache and in\n"
     "          memory, beside memcpy: 'of copy' is the time that a copy which reads and writes as many bytes would "
     "take,\n"
@@ -23,6 +23,11 @@ const char cli_bench_help[] =
     "evoformer attention of 128 sequences, heads of 32, with a mask and a pair bias, and its gradients, beside torch's "
     "with a\n"
     "          tensor of scores where MOTE_TORCH_PYTHON or python3 has it; milliseconds and memory.\n\n"
+    "block     an Evoformer block of AlphaFold 2, 128 sequences, module by module, beside torch's as OpenFold computes "
+    "it "
+    "where\n"
+    "          MOTE_TORCH_PYTHON or python3 has it, and how far their results differ; memory of a smaller one with "
+    "gradients.\n\n"
     "train     training steps of a GPT (6 layers of width 512, context 512, batch 8) in each policy, beside torch's in "
     "FP32\n"
     "          where MOTE_TORCH_PYTHON or python3 has it; tokens a second and peak memory.\n\n"
@@ -32,7 +37,7 @@ const char cli_bench_help[] =
     "  --size N         quantize: FP32 megabytes of the matrix in memory (default 512; above the last-level cache)\n"
     "                   matmul: inputs and outputs (default: 2048 and 4096; vectors from 1024 on)\n"
     "                   attention: positions (default: 1024, 4096 and 16384)\n"
-    "                   evoformer: positions of a sequence (default: 256)\n"
+    "                   evoformer, block: positions of a sequence (default: 256)\n"
     "  --runs N         (default 9)\n"
     "  --json           one JSON object a line\n\n"
     "examples:\n"
@@ -44,11 +49,8 @@ const char cli_bench_help[] =
 static const struct {
     const char *name;
     bench_function *run;
-} benchmarks[] = {{"quantize", bench_quantize},
-                  {"matmul", bench_matmul},
-                  {"attention", bench_attention},
-                  {"evoformer", bench_evoformer},
-                  {"train", bench_train}};
+} benchmarks[] = {{"quantize", bench_quantize},   {"matmul", bench_matmul}, {"attention", bench_attention},
+                  {"evoformer", bench_evoformer}, {"block", bench_block},   {"train", bench_train}};
 
 enum { COUNT = sizeof benchmarks / sizeof benchmarks[0] };
 
@@ -138,7 +140,7 @@ int cli_bench(int argc, char **argv)
     }
     if (chosen == COUNT) {
         return cli_complain(CLI_USAGE, "bench",
-                            "what is to be measured? known: quantize, matmul, attention, evoformer, train");
+                            "what is to be measured? known: quantize, matmul, attention, evoformer, block, train");
     }
     return benchmarks[chosen].run(&a);
 }

@@ -18,7 +18,7 @@ typedef struct bench_options {
 
 /* One function a benchmark, in the table of bench.c. */
 typedef int bench_function(const bench_options *options);
-bench_function bench_quantize, bench_matmul, bench_attention, bench_evoformer, bench_train;
+bench_function bench_quantize, bench_matmul, bench_attention, bench_evoformer, bench_block, bench_train;
 
 /* The middle of count times, which are sorted. */
 double bench_median(double *times, int count);
@@ -51,5 +51,6 @@ bool bench_torch_open(const char *script, int threads, char *version, size_t siz
 /* Sends it a line; the number that it answers, 0 if it failed. */
 __attribute__((format(printf, 1, 2))) double bench_torch_ask(const char *format, ...);
 void bench_torch_close(void);
+extern const char bench_block_script[]; /* of mote bench block */
 
 #endif

@@ -41,13 +41,14 @@ typedef struct mote_trunk_config {
     size_t msa_heads, msa_width, extra_width, pair_heads, pair_width, template_heads, template_width;
     size_t c_outer, c_triangle, c_template_triangle;
     size_t transition, template_transition; /* hidden layers are so many times as wide */
-    size_t piece;                           /* rows or columns computed at a time; 0: all, without pieces */
+    size_t piece; /* rows or columns computed at a time, in the outer product mean four, in triangle multiplications
+                   * eight times as many; 0: all, without pieces */
     mote_format stored; /* of the MSA and the pairs between modules: MOTE_FP32, or a narrower format but for MOTE_NVFP4,
                          * with blocks along the channels; then piece is at least 1 */
     double msa_dropout, pair_dropout; /* where training */
 } mote_trunk_config;
 
-/* The published models': pieces of 16, no training. */
+/* The published models': pieces of 4, no training. */
 MOTE_API mote_trunk_config mote_trunk_preset(int multimer);
 
 /* Fails with the field that cannot be. */

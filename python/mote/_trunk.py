@@ -1,7 +1,7 @@
 """AlphaFold 2's trunk inside a graph: modules, blocks and stacks of include/mote/trunk.h.
 
     >>> g = mote.Graph()
-    >>> trunk = mote.Trunk(g, {"evoformer_blocks": 4, "piece": 32})
+    >>> trunk = mote.Trunk(g, {"evoformer_blocks": 4, "piece": 8})
     >>> m, z = trunk.block("evoformer", 0, m, z, msa_mask, pair_mask)
     >>> values = trunk.build(residues=256, sequences=128, extra=1024)
     >>> plan[values["offsets"]], plan[values["single"]]

@@ -1,4 +1,4 @@
-/* The same values elsewhere: reshape, permute, slice and its gradient. */
+/* The same values elsewhere: reshape, slice and its gradient. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,10 +19,15 @@ _Static_assert(sizeof(target) <= MOTE_NODE_ATTRIBUTES, "the attributes must fit"
 static mote_status reshape_infer(mote_graph *graph, mote_node *node)
 {
     const target *t = MOTE_ATTRIBUTES(node, target);
-    if (mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK) {
+    const mote_layout *x = node->inputs[0] < 0 ? NULL : mote_layout_of(graph, node->inputs[0]);
+    /* in a narrow format (mote_graph_cast()) rows of the last dimension lie as they are; nvfp4 is one tensor's */
+    bool same_rows = x && x->rank > 0 && t->rank > 0 && x->axis == x->rank - 1 &&
+                     x->shape[x->rank - 1] == t->shape[t->rank - 1] && x->format != MOTE_NVFP4 &&
+                     mote_format_get(x->format)->kind == MOTE_KIND_TARGET;
+    if (!same_rows && mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK) {
         return graph->status;
     }
-    mote_status status = mote_node_result(graph, node, MOTE_FP32, t->rank, t->shape);
+    mote_status status = mote_node_result(graph, node, same_rows ? x->format : MOTE_FP32, t->rank, t->shape);
     if (status == MOTE_OK &&
         mote_value_count(graph, node->inputs[0]) != mote_value_count(graph, node->outputs[node->output_count - 1])) {
         return mote_node_fail(graph, node, "%zu values do not fill the new shape",
@@ -52,101 +57,6 @@ mote_value mote_graph_reshape(mote_graph *graph, mote_value x, int rank, const s
     }
     memcpy(t.shape, shape, (size_t)rank * sizeof *shape);
     return mote_graph_append(graph, &reshape_op, 1, &x, &t, sizeof t);
-}
-
-/* ---- permute ---- */
-
-typedef struct order {
-    int axes[MOTE_MAXIMUM_RANK];
-} order;
-
-static mote_status permute_infer(mote_graph *graph, mote_node *node)
-{
-    const order *o = MOTE_ATTRIBUTES(node, order);
-    size_t shape[MOTE_MAXIMUM_RANK];
-    unsigned seen = 0;
-    if (mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK) {
-        return graph->status;
-    }
-    const mote_layout *x = mote_layout_of(graph, node->inputs[0]);
-    for (int d = 0; d < x->rank; d++) {
-        if (o->axes[d] < 0 || o->axes[d] >= x->rank || seen >> o->axes[d] & 1) {
-            return mote_node_fail(graph, node, "the axes are no permutation of %d dimensions", x->rank);
-        }
-        seen |= 1u << o->axes[d];
-        shape[d] = x->shape[o->axes[d]];
-    }
-    return mote_node_result(graph, node, MOTE_FP32, x->rank, shape);
-}
-
-/* Copies rows of the last dimension. */
-typedef struct copy_job {
-    const float *from;
-    float *to;
-    int rank;
-    size_t shape[MOTE_MAXIMUM_RANK], stride[MOTE_MAXIMUM_RANK];
-} copy_job;
-
-static void copy_task(void *argument, size_t index, void *scratch)
-{
-    const copy_job *j = argument;
-    size_t last = (size_t)j->rank - 1, at = 0, rest = index;
-    float *to = j->to + index * j->shape[last];
-    (void)scratch;
-    for (size_t d = last; d-- > 0;) {
-        at += rest % j->shape[d] * j->stride[d];
-        rest /= j->shape[d];
-    }
-    for (size_t i = 0; i < j->shape[last]; i++) {
-        to[i] = j->from[at + i * j->stride[last]];
-    }
-}
-
-static mote_status permute_run(const mote_run *run, const mote_node *node)
-{
-    const order *o = MOTE_ATTRIBUTES(node, order);
-    const mote_layout *x = mote_layout_of(run->graph, node->inputs[0]),
-                      *y = mote_layout_of(run->graph, node->outputs[0]);
-    copy_job j = {.from = mote_run_input(run, node, 0), .to = mote_run_output(run, node, 0), .rank = x->rank};
-    size_t strides[MOTE_MAXIMUM_RANK], step = 1;
-    for (int d = x->rank - 1; d >= 0; d--) {
-        strides[d] = step;
-        step *= x->shape[d];
-    }
-    for (int d = 0; d < x->rank; d++) {
-        j.shape[d] = y->shape[d];
-        j.stride[d] = strides[o->axes[d]];
-    }
-    if (x->rank == 0) {
-        *j.to = *j.from;
-    } else if (j.shape[x->rank - 1]) {
-        mote_parallel_for(run->context, step / j.shape[x->rank - 1], copy_task, &j);
-    }
-    return MOTE_OK;
-}
-
-static void permute_differentiate(mote_graph *graph, const mote_node *node, const mote_value *dy, const bool *needed,
-                                  mote_value *dx)
-{
-    const order *o = MOTE_ATTRIBUTES(node, order);
-    int back[MOTE_MAXIMUM_RANK] = {0};
-    (void)needed;
-    for (int d = 0; d < mote_layout_of(graph, node->inputs[0])->rank; d++) {
-        back[o->axes[d]] = d;
-    }
-    dx[0] = mote_graph_permute(graph, dy[0], back);
-}
-
-static const mote_op permute_op = {
-    .name = "permute", .infer = permute_infer, .differentiate = permute_differentiate, .run = permute_run};
-
-mote_value mote_graph_permute(mote_graph *graph, mote_value x, const int *axes)
-{
-    order o = {{0}};
-    if (x >= 0 && x < graph->value_count) {
-        memcpy(o.axes, axes, (size_t)mote_layout_of(graph, x)->rank * sizeof *axes);
-    }
-    return mote_graph_append(graph, &permute_op, 1, &x, &o, sizeof o);
 }
 
 /* ---- slice, and padding with zeros ---- */

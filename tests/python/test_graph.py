@@ -1,5 +1,6 @@
 """Graphs: every operation and its gradient against FP64 definitions and their central differences, passes, plans, errors."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -102,6 +103,21 @@ def test_shapes():
     check(lambda g, v: g.mean(v, 0, 4), lambda a: a.mean(), x)
     check(lambda g, v: g.broadcast(v, (6, 4, 5)), lambda a: np.broadcast_to(a, (6, 4, 5)).copy(), numbers(4, 1))
     check(lambda g, v: g.scale(v, -2.5), lambda a: -2.5 * a, x)
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (1, 7, 1), (33, 17), (64, 128), (5, 1, 40, 3), (20, 19, 18), (2, 3, 4, 5, 6), (0, 3), (70, 300), (3, 48, 2, 32)])
+def test_permute_in_every_order(shape):
+    """Rows that are copied, and planes that are transposed in blocks: whole ones, their edges, and neither."""
+    x = numbers(*shape)
+    for axes in itertools.permutations(range(len(shape))):
+        g = mote.Graph()
+        v = g.input("x", shape)
+        y = g.permute(v, axes)
+        g.output(y)
+        plan = mote.Plan(g)
+        plan[v][...] = x
+        plan.run(seed=1)
+        np.testing.assert_array_equal(plan[y], x.astype(np.float32).transpose(axes), err_msg=str(axes))
 
 
 def test_shared_parameters():

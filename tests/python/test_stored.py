@@ -651,7 +651,7 @@ def trunk_memory(stored, blocks=1, residues=1024, sequences=128, train=False, **
 @pytest.mark.parametrize("format, share", [("fp32", 1), ("bf16", 1 / 2), ("mxint8", 33 / 128), ("mxfp8", 33 / 128), ("mxfp6", 25 / 128), ("mxfp4", 17 / 128)])
 def test_memory_of_a_block(format, share):
     """1.25 pair tensors of pairs and MSA in their format, the one whole factor of a triangle multiplication in FP32, and a piece."""
-    assert 1.25 * share + 1 < trunk_memory(format) < 1.25 * share + 1 + 0.11
+    assert 1.25 * share + 1 < trunk_memory(format) < 1.25 * share + 1 + 0.15
 
 
 def test_memory_of_training():

@@ -80,38 +80,20 @@ static mote_gemm_source source_of(const mote_attention_job *j, int operand, cons
     return source;
 }
 
-/* Rows without gaps of whole blocks are quantized as one line: blocks do not know of rows, and kernels like them many.
- */
-static size_t rows_in_line(const mote_gemm_source *source)
-{
-    bool dense = mote_gemm_source_blocks(source) && source->stride == 1 && source->length % MOTE_MX_BLOCK == 0 &&
-                 source->line_stride == (ptrdiff_t)source->length && source->options->rounding != MOTE_STOCHASTIC;
-    return dense ? MOTE_GEMM_SEGMENT / source->length : 1;
-}
-
 void mote_attention_fill_rows(const mote_attention_job *j, int operand, const mote_attention_view *view,
                               size_t positions, size_t width, bool down, mote_gemm_scratch *scratch,
                               mote_attention_rows *rows)
 {
     mote_gemm_kind kind = j->kinds[operand / 2].kind;
     mote_gemm_source source = source_of(j, operand, view, positions, width, down);
-    size_t together = rows_in_line(&source), group = together > 1 ? together : mote_gemm_source_group(&source);
+    size_t group = mote_gemm_source_group(&source);
     rows->operand = operand;
     rows->tensor_scale = source.tensor_scale;
     rows->area.blocks = blocks_of(source.length);
     rows->area.stride = mote_gemm_row_bytes(kind, rows->area.blocks);
     for (size_t l = 0; l < source.lines; l += group) {
         size_t count = mote_size_min(group, source.lines - l);
-        mote_gemm_lines lines;
-        if (together > 1) {
-            mote_gemm_source line = source;
-            line.values += l * source.length;
-            lines = mote_gemm_lines_get(j->kernels, &line, 0, 1, 0, count * source.length, &scratch->line);
-            lines.stride /= count;
-            lines.scale_stride /= count;
-        } else {
-            lines = mote_gemm_lines_get(j->kernels, &source, l, count, 0, source.length, &scratch->line);
-        }
+        mote_gemm_lines lines = mote_gemm_lines_get(j->kernels, &source, l, count, 0, source.length, &scratch->line);
         mote_gemm_expand_rows(j->kernels, kind, &source, &lines, count, false, &rows->area, l);
     }
     if (mote_gemm_has_powers(kind)) {

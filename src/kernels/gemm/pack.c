@@ -88,18 +88,21 @@ static bool already_in_order(const mote_gemm_source *source)
     return !source->element && source->values && !source->window && source->line_stride == 1;
 }
 
+/* Rows of memory are read in order, across the panels. */
 static void copy_in_order(const mote_gemm_source *source, size_t line, size_t lines, size_t begin, size_t count,
-                          float *panel)
+                          float *panels)
 {
     const float *from = source->values + (ptrdiff_t)begin * source->stride + line;
     size_t padded = mote_size_divide_up(count, MOTE_MX_BLOCK) * MOTE_MX_BLOCK;
-    for (size_t k = 0; k < padded; k++) {
-        float *to = panel + k * MOTE_GEMM_PANEL;
-        if (k < count && lines == MOTE_GEMM_PANEL) {
-            memcpy(to, from + (ptrdiff_t)k * source->stride, MOTE_GEMM_PANEL * sizeof *to);
-        } else {
-            memset(to, 0, MOTE_GEMM_PANEL * sizeof *to);
-            memcpy(to, from + (ptrdiff_t)k * source->stride, k < count ? lines * sizeof *to : 0);
+    for (size_t k = 0; k < padded; k++, from += source->stride) {
+        float *to = panels + k * MOTE_GEMM_PANEL;
+        for (size_t l = 0; l < lines; l += MOTE_GEMM_PANEL, to += padded * MOTE_GEMM_PANEL) {
+            if (k < count && lines - l >= MOTE_GEMM_PANEL) {
+                memcpy(to, from + l, MOTE_GEMM_PANEL * sizeof *to);
+            } else {
+                memset(to, 0, MOTE_GEMM_PANEL * sizeof *to);
+                memcpy(to, from + l, k < count ? (lines - l) * sizeof *to : 0);
+            }
         }
     }
 }
@@ -113,19 +116,17 @@ static void pack_task(void *argument, size_t index, void *scratch)
     size_t line = index / segments * j->group, lines = mote_size_min(j->group, p->columns - line);
     size_t at = segment * MOTE_GEMM_SEGMENT, count = mote_size_min(MOTE_GEMM_SEGMENT, p->length - at);
     size_t blocks = mote_size_divide_up(count, MOTE_MX_BLOCK);
-    bool in_order = already_in_order(j->source);
-    mote_gemm_lines got = {0};
-    if (!in_order) {
-        got = mote_gemm_lines_get(j->kernels, j->source, j->first + line, lines, j->begin + at, count, scratch);
+    if (already_in_order(j->source)) {
+        uint8_t *panels = p->codes + mote_gemm_blocks_before(p, line / MOTE_GEMM_PANEL, segment) * p->block_codes;
+        copy_in_order(j->source, j->first + line, lines, j->begin + at, count, (float *)(void *)panels);
+        return;
     }
+    mote_gemm_lines got =
+        mote_gemm_lines_get(j->kernels, j->source, j->first + line, lines, j->begin + at, count, scratch);
     for (size_t l = 0; l < lines; l += MOTE_GEMM_PANEL) {
         size_t panel = (line + l) / MOTE_GEMM_PANEL, here = mote_size_min(MOTE_GEMM_PANEL, lines - l);
         size_t before = mote_gemm_blocks_before(p, panel, segment);
         uint8_t *codes = p->codes + before * p->block_codes;
-        if (in_order) {
-            copy_in_order(j->source, j->first + line + l, here, j->begin + at, count, (float *)(void *)codes);
-            continue;
-        }
         j->kernels->gemm_pack_panel(p->element, blocks * MOTE_MX_BLOCK, (int)here, got.elements + l * got.stride,
                                     got.stride, codes);
         if (p->block_scales) {
@@ -138,7 +139,9 @@ static void pack_task(void *argument, size_t index, void *scratch)
 void mote_gemm_pack(const mote_gemm_worker *worker, const mote_gemm_source *source, size_t first, size_t begin,
                     mote_gemm_packed *packed)
 {
-    pack_job j = {worker->kernels, source, packed, first, begin, mote_gemm_source_group(source)};
+    enum { IN_ORDER = 4 * MOTE_GEMM_PANEL };
+    size_t group = already_in_order(source) ? IN_ORDER : mote_gemm_source_group(source);
+    pack_job j = {worker->kernels, source, packed, first, begin, group};
     size_t groups = mote_size_divide_up(packed->columns, j.group);
     packed->tensor_scale = source->tensor_scale;
     mote_gemm_run(worker, groups * mote_size_divide_up(packed->length, MOTE_GEMM_SEGMENT), pack_task, &j);

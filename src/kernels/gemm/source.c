@@ -76,12 +76,38 @@ static mote_gemm_lines plain_lines(const mote_kernels *kernels, const mote_gemm_
     return (mote_gemm_lines){scratch->lines, NULL, padded * sizeof *codes, 0};
 }
 
+/* Lines of whole blocks as one line, or NULL: blocks do not know of lines, and kernels like many at a time. Short lines
+ * with gaps between them are brought together first. */
+static const float *as_one_line(const mote_gemm_source *source, size_t first, size_t lines, size_t begin, size_t count,
+                                mote_gemm_line_scratch *scratch)
+{
+    enum { SHORT = 256 };
+    const float *from = source->values + (ptrdiff_t)first * source->line_stride + (ptrdiff_t)begin;
+    if (source->window || source->stride != 1 || count % MOTE_MX_BLOCK ||
+        source->options->rounding == MOTE_STOCHASTIC) { /* random numbers go by position */
+        return NULL;
+    }
+    if (lines == 1 || source->line_stride == (ptrdiff_t)count) {
+        return from;
+    }
+    if (count > SHORT) {
+        return NULL;
+    }
+    copy_values(source, first, lines, begin, count, count, scratch->values);
+    return scratch->values;
+}
+
 /* FP32 to blocks, by the conversion's own box: rows or columns of memory, whichever the lines are. */
 static mote_gemm_lines quantized_lines(const mote_kernels *kernels, const mote_gemm_source *source, size_t first,
                                        size_t lines, size_t begin, size_t count, mote_gemm_line_scratch *scratch)
 {
     const mote_format_traits *traits = mote_format_get(source->format);
     size_t blocks = mote_size_divide_up(count, MOTE_MX_BLOCK) * (size_t)(MOTE_MX_BLOCK / traits->block_length);
+    const float *line = as_one_line(source, first, lines, begin, count, scratch);
+    if (line) {
+        kernels->quantize_rows(&source->spec, lines * count, line, NULL, scratch->lines, scratch->scales);
+        return (mote_gemm_lines){scratch->lines, scratch->scales, blocks * (size_t)traits->block_bytes, blocks};
+    }
     /* random numbers go by position, and the column kernel takes neighbouring columns for neighbouring positions */
     bool in_order = source->options->rounding != MOTE_STOCHASTIC || source->line_position == 1;
     bool columns = !source->window && source->line_stride == 1 && in_order;

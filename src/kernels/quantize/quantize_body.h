@@ -72,12 +72,25 @@ INLINE vint encode_other(const lanes_element *e, mote_rounding rounding, vint y,
     return vi_min(code, e->largest);
 }
 
+/* Two's complement codes of mxint8, nearest even: |scaled| is below 2, so that 1.5 * 2^17 and it add up to a number whose
+ * last bit is worth 2^-6 and whose low byte is the code. */
+INLINE vint encode_integer(vfloat scaled)
+{
+    const vint magic = vi_set(0x48400000u); /* 1.5 * 2^17 */
+    vint sum = vf_bits(vf_add(scaled, vi_float(magic)));
+    sum = vi_min(vi_max(sum, vi_sub(magic, vi_set(127))), vi_add(magic, vi_set(127)));
+    return vi_and(sum, vi_set(0xFF));
+}
+
 /* Codes with sign of x * factor. random is read only if the rounding is stochastic. */
 INLINE vint encode(const lanes_element *e, mote_rounding rounding, vfloat x, vfloat factor, const uint32_t *random)
 {
     vint scaled = vf_bits(vf_mul(x, factor));
     vint y = vi_and(scaled, vi_set(MOTE_FP32_ABS));
     vint code;
+    if (rounding == MOTE_NEAREST_EVEN && e->twos_complement) {
+        return encode_integer(vi_float(scaled));
+    }
     if (rounding == MOTE_NEAREST_EVEN) {
         code = encode_nearest_even(e, y);
     } else {

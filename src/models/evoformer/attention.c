@@ -90,7 +90,7 @@ static mote_value axial_body(mote_graph *graph, void *argument, const mote_value
 static mote_value run_axial(mote_graph *graph, axial *a, mote_value x, mote_value mask)
 {
     int axis = a->turned ? 1 : 0;
-    return mote_in_pieces(graph, a->sizes->config, 2, (mote_value[]){x, mask}, (int[]){axis, axis}, axis,
+    return mote_in_pieces(graph, a->sizes->config->piece, 2, (mote_value[]){x, mask}, (int[]){axis, axis}, axis,
                           a->sizes->config->stored, axial_body, a);
 }
 
@@ -105,7 +105,8 @@ static mote_value bias_body(mote_graph *graph, void *argument, const mote_value 
 
 static mote_value make_bias(mote_graph *graph, axial *a, mote_value z)
 {
-    return mote_in_pieces(graph, a->sizes->config, 1, &z, (int[]){0}, a->turned ? 2 : 1, MOTE_FP32, bias_body, a);
+    return mote_in_pieces(graph, a->sizes->config->piece, 1, &z, (int[]){0}, a->turned ? 2 : 1, MOTE_FP32, bias_body,
+                          a);
 }
 
 /* Algorithm 7: s_ij of each sequence has a bias from pair ij. Dropout is shared by all sequences. */
@@ -208,8 +209,8 @@ mote_value mote_msa_global_attention(mote_graph *graph, const mote_trunk_sizes *
     g.gate = mote_linear_layer(graph, "linear_g", s->c_m, inner, MOTE_START_GATE);
     g.out = mote_linear_layer(graph, "linear_o", inner, s->c_m, MOTE_START_RESIDUAL);
     mote_graph_leave(graph);
-    mote_value y = mote_in_pieces(graph, s->config, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){1, 1}, 1,
-                                  s->config->stored, global_body, &g);
+    mote_value y = mote_in_pieces(graph, s->config->piece, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){1, 1},
+                                  1, s->config->stored, global_body, &g);
     mote_graph_leave(graph);
     return y;
 }

@@ -36,7 +36,7 @@ mote_trunk_config mote_trunk_preset(int multimer)
                                .c_template_triangle = 64,
                                .transition = 4,
                                .template_transition = 2,
-                               .piece = 16,
+                               .piece = 4,
                                .msa_dropout = 0.15,
                                .pair_dropout = 0.25};
 }

@@ -24,7 +24,7 @@ mote_value mote_trunk_embed_msa(mote_graph *graph, const mote_trunk_config *conf
     mote_layer all = mote_linear_layer(graph, "linear_tf_m", config->target_features, config->c_m, MOTE_START_PLAIN);
     rows r = {.layer = mote_linear_layer(graph, "linear_msa_m", config->msa_features, config->c_m, MOTE_START_PLAIN)};
     r.added = mote_apply_linear(graph, &all, target);
-    mote_value m = mote_in_pieces(graph, config, 1, &msa, (int[]){0}, 0, config->stored, rows_body, &r);
+    mote_value m = mote_in_pieces(graph, config->piece, 1, &msa, (int[]){0}, 0, config->stored, rows_body, &r);
     mote_graph_leave(graph);
     return m;
 }
@@ -37,7 +37,7 @@ mote_value mote_trunk_embed_extra(mote_graph *graph, const mote_trunk_config *co
     mote_graph_enter(graph, "extra_msa_embedder");
     rows r = {.layer = mote_linear_layer(graph, "linear", config->extra_features, config->c_e, MOTE_START_PLAIN),
               .added = MOTE_NO_VALUE};
-    mote_value m = mote_in_pieces(graph, config, 1, &extra, (int[]){0}, 0, config->stored, rows_body, &r);
+    mote_value m = mote_in_pieces(graph, config->piece, 1, &extra, (int[]){0}, 0, config->stored, rows_body, &r);
     mote_graph_leave(graph);
     return m;
 }
@@ -97,8 +97,8 @@ mote_value mote_trunk_embed_pairs(mote_graph *graph, const mote_trunk_config *co
     relative_tables(graph, config, &p);
     p.second = mote_apply_linear(graph, &second, target);
     mote_value cut[3] = {mote_apply_linear(graph, &first, target), offsets, copies};
-    mote_value z = mote_in_pieces(graph, config, config->multimer ? 3 : 2, cut, (int[]){0, 0, 0}, 0, config->stored,
-                                  pairs_body, &p);
+    mote_value z = mote_in_pieces(graph, config->piece, config->multimer ? 3 : 2, cut, (int[]){0, 0, 0}, 0,
+                                  config->stored, pairs_body, &p);
     mote_graph_leave(graph);
     return z;
 }
@@ -130,7 +130,7 @@ mote_value mote_trunk_recycle_pairs(mote_graph *graph, const mote_trunk_config *
     r.norm = mote_norm_layer(graph, "layer_norm_z", config->c_z);
     r.bias = layer.bias;
     r.table = mote_table_from_one(graph, layer.weight);
-    z = mote_in_pieces(graph, config, 3, (mote_value[]){z, previous, bins}, (int[]){0, 0, 0}, 0, config->stored,
+    z = mote_in_pieces(graph, config->piece, 3, (mote_value[]){z, previous, bins}, (int[]){0, 0, 0}, 0, config->stored,
                        recycling_body, &r);
     mote_graph_leave(graph);
     return z;
@@ -156,8 +156,8 @@ mote_value mote_trunk_recycle_msa(mote_graph *graph, const mote_trunk_config *co
     }
     mote_graph_enter(graph, "recycling_embedder");
     mote_layer norm = mote_norm_layer(graph, "layer_norm_m", config->c_m);
-    m = mote_in_pieces(graph, config, 2, (mote_value[]){m, previous}, (int[]){1, 0}, 1, config->stored, first_row_body,
-                       &norm);
+    m = mote_in_pieces(graph, config->piece, 2, (mote_value[]){m, previous}, (int[]){1, 0}, 1, config->stored,
+                       first_row_body, &norm);
     mote_graph_leave(graph);
     return m;
 }

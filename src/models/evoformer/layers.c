@@ -37,13 +37,12 @@ mote_value mote_drop(mote_graph *graph, mote_value x, mote_value factors)
     return factors == MOTE_NO_VALUE ? x : mote_graph_multiply(graph, x, factors);
 }
 
-mote_value mote_in_pieces(mote_graph *graph, const mote_trunk_config *config, int count, const mote_value *values,
-                          const int *axes, int result_axis, mote_format format, mote_piece_builder *build,
-                          void *argument)
+mote_value mote_in_pieces(mote_graph *graph, size_t length, int count, const mote_value *values, const int *axes,
+                          int result_axis, mote_format format, mote_piece_builder *build, void *argument)
 {
-    mote_pieces_options options = {count, values, axes, config->piece, result_axis, format};
+    mote_pieces_options options = {count, values, axes, length, result_axis, format};
     if (mote_graph_status(graph) != MOTE_OK) {
         return MOTE_NO_VALUE;
     }
-    return config->piece ? mote_graph_pieces(graph, &options, build, argument) : build(graph, argument, values);
+    return length ? mote_graph_pieces(graph, &options, build, argument) : build(graph, argument, values);
 }

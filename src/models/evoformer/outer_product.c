@@ -2,8 +2,10 @@
 #include "models/evoformer/modules.h"
 
 typedef struct outer {
+    const mote_trunk_config *config;
     mote_layer norm, left, right, out;
-    mote_value rights, mask; /* whole: [sequences, residues, c_outer], [sequences, residues] */
+    mote_value rights, mask;     /* whole: [sequences, residues, c_outer], [sequences, residues] */
+    mote_value lefts, left_mask; /* of a piece: [rows, c_outer, sequences], [sequences, rows] */
 } outer;
 
 /* One side of sequences m [sequences, residues, c_m]. */
@@ -28,20 +30,31 @@ static mote_value counts(mote_graph *graph, mote_value some, mote_value all)
     return mote_graph_reshape(graph, y, 3, shape);
 }
 
+/* A tile z [rows, columns, c_z] plus its own: of all lefts of the piece and rights [sequences, columns, c_outer], mask
+ * [sequences, columns]. The outer products [rows, columns, c_outer, c_outer] stay in the cache. */
+static mote_value tile_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    const outer *o = argument;
+    size_t rows = mote_extent(graph, o->lefts, 0), c = mote_extent(graph, o->lefts, 1);
+    size_t sequences = mote_extent(graph, o->lefts, 2), columns = mote_extent(graph, pieces[1], 1);
+    mote_value left = mote_graph_reshape(graph, o->lefts, 2, (size_t[]){rows * c, sequences});
+    mote_value right = mote_graph_reshape(graph, pieces[1], 2, (size_t[]){sequences, columns * c});
+    mote_value y = mote_graph_matmul(graph, left, right, 0, 0);
+    y = mote_graph_reshape(graph, y, 4, (size_t[]){rows, c, columns, c});
+    y = mote_graph_permute(graph, y, (int[]){0, 2, 1, 3});
+    y = mote_apply_linear(graph, &o->out, mote_graph_reshape(graph, y, 3, (size_t[]){rows, columns, c * c}));
+    return mote_graph_add(graph, pieces[0], mote_graph_divide(graph, y, counts(graph, o->left_mask, pieces[2])));
+}
+
 /* Rows z [rows, residues, c_z] plus theirs, of columns m [sequences, rows, c_m] and mask [sequences, rows]. */
 static mote_value outer_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
-    const outer *o = argument;
+    outer *o = argument;
     mote_value left = side(graph, o, &o->left, pieces[1], pieces[2]);
-    size_t sequences = mote_extent(graph, left, 0), rows = mote_extent(graph, left, 1), c = mote_extent(graph, left, 2);
-    size_t residues = mote_extent(graph, o->rights, 1);
-    left = mote_graph_reshape(graph, left, 2, (size_t[]){sequences, rows * c});
-    mote_value right = mote_graph_reshape(graph, o->rights, 2, (size_t[]){sequences, residues * c});
-    mote_value y = mote_graph_matmul(graph, left, right, 1, 0);
-    y = mote_graph_reshape(graph, y, 4, (size_t[]){rows, c, residues, c});
-    y = mote_graph_permute(graph, y, (int[]){0, 2, 1, 3});
-    y = mote_apply_linear(graph, &o->out, mote_graph_reshape(graph, y, 3, (size_t[]){rows, residues, c * c}));
-    return mote_graph_add(graph, pieces[0], mote_graph_divide(graph, y, counts(graph, pieces[2], o->mask)));
+    o->lefts = mote_graph_permute(graph, left, (int[]){1, 2, 0}); /* once for all tiles */
+    o->left_mask = pieces[2];
+    return mote_in_pieces(graph, MOTE_OUTER_PIECES * o->config->piece, 3, (mote_value[]){pieces[0], o->rights, o->mask},
+                          (int[]){1, 1, 1}, 1, MOTE_FP32, tile_body, o);
 }
 
 /* z_ij += (linear of sum over sequences s of left_si x right_sj) / (1e-3 + their number): the published code divides
@@ -49,16 +62,17 @@ static mote_value outer_body(mote_graph *graph, void *argument, const mote_value
 mote_value mote_outer_product_mean(mote_graph *graph, const mote_trunk_sizes *s, const mote_trunk_state *state)
 {
     const mote_trunk_config *c = s->config;
-    outer o = {.mask = state->msa_mask};
+    outer o = {.config = c, .mask = state->msa_mask};
     mote_graph_enter(graph, "outer_product_mean");
     o.norm = mote_norm_layer(graph, "layer_norm", s->c_m);
     o.left = mote_linear_layer(graph, "linear_1", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.right = mote_linear_layer(graph, "linear_2", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.out = mote_linear_layer(graph, "linear_out", c->c_outer * c->c_outer, s->c_z, MOTE_START_RESIDUAL);
-    o.rights = mote_in_pieces(graph, c, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0, MOTE_FP32,
-                              right_body, &o);
-    mote_value y = mote_in_pieces(graph, c, 3, (mote_value[]){state->z, state->m, state->msa_mask}, (int[]){0, 1, 1}, 0,
-                                  c->stored, outer_body, &o);
+    o.rights = mote_in_pieces(graph, c->piece, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0,
+                              MOTE_FP32, right_body, &o);
+    mote_value y =
+        mote_in_pieces(graph, MOTE_OUTER_PIECES * c->piece, 3, (mote_value[]){state->z, state->m, state->msa_mask},
+                       (int[]){0, 1, 1}, 0, c->stored, outer_body, &o);
     mote_graph_leave(graph);
     return y;
 }

@@ -124,12 +124,13 @@ static mote_value compute(mote_graph *graph, templates *t, const mote_trunk_temp
     mote_trunk_state state = {MOTE_NO_VALUE, MOTE_NO_VALUE, MOTE_NO_VALUE, pair_mask};
     mote_graph_enter(graph, "template_embedder.template_pair_embedder");
     t->types_j = mote_graph_embedding(graph, t->second, given->types);
-    state.z = mote_in_pieces(graph, c, c->multimer ? CUT : DIRECTIONS, cut, (int[CUT]){0}, 0, c->stored, embed_body, t);
+    state.z = mote_in_pieces(graph, c->piece, c->multimer ? CUT : DIRECTIONS, cut, (int[CUT]){0}, 0, c->stored,
+                             embed_body, t);
     mote_graph_leave(graph);
     mote_trunk_add_stack(graph, c, MOTE_STACK_TEMPLATE, &state);
     mote_graph_enter(graph, "template_embedder.template_pair_stack");
-    mote_value y =
-        mote_in_pieces(graph, c, 1, &state.z, (int[]){0}, 0, c->multimer ? MOTE_FP32 : c->stored, norm_body, &t->norm);
+    mote_value y = mote_in_pieces(graph, c->piece, 1, &state.z, (int[]){0}, 0, c->multimer ? MOTE_FP32 : c->stored,
+                                  norm_body, &t->norm);
     mote_graph_leave(graph);
     return y;
 }
@@ -173,7 +174,7 @@ static mote_value attend(mote_graph *graph, const mote_trunk_config *c, const mo
     p.there = mote_graph_reshape(graph, given->there, 2, (size_t[]){1, given->count});
     p.any = mote_graph_map(graph, "relu", mote_graph_subtract(graph, one, mote_graph_sum(graph, given->there, 0, 1)));
     p.any = mote_graph_subtract(graph, one, p.any);
-    z = mote_in_pieces(graph, c, 1 + (int)given->count, cut, (int[1 + MOTE_TRUNK_TEMPLATES]){0}, 0, c->stored,
+    z = mote_in_pieces(graph, c->piece, 1 + (int)given->count, cut, (int[1 + MOTE_TRUNK_TEMPLATES]){0}, 0, c->stored,
                        pointwise_body, &p);
     mote_graph_leave(graph);
     return z;
@@ -196,7 +197,7 @@ static mote_value average(mote_graph *graph, const mote_trunk_config *c, size_t 
     mean m = {.count = count};
     mote_graph_enter(graph, "template_embedder");
     m.out = mote_linear_layer(graph, "linear_t", c->c_t, c->c_z, MOTE_START_RECTIFIED);
-    z = mote_in_pieces(graph, c, 2, (mote_value[]){z, sum}, (int[]){0, 0}, 0, c->stored, mean_body, &m);
+    z = mote_in_pieces(graph, c->piece, 2, (mote_value[]){z, sum}, (int[]){0, 0}, 0, c->stored, mean_body, &m);
     mote_graph_leave(graph);
     return z;
 }
@@ -252,7 +253,7 @@ void mote_trunk_add_template_rows(mote_graph *graph, const mote_trunk_config *co
                                           MOTE_START_RECTIFIED);
     mote_value rows = mote_graph_map(graph, "relu", mote_apply_linear(graph, &first, given->angles));
     rows = mote_apply_linear(graph, &second, rows);
-    state->m = mote_in_pieces(graph, config, 2, (mote_value[]){state->m, rows}, (int[]){1, 1}, 1, config->stored,
+    state->m = mote_in_pieces(graph, config->piece, 2, (mote_value[]){state->m, rows}, (int[]){1, 1}, 1, config->stored,
                               behind_body, NULL);
     state->msa_mask = mote_graph_concatenate(graph, 2, (mote_value[]){state->msa_mask, given->angle_mask}, 0);
     mote_graph_leave(graph);

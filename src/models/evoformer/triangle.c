@@ -36,37 +36,54 @@ static void make_factors(mote_graph *graph, product *p)
     }
 }
 
-/* Factor which of normed pairs x [r, s, c_z]: [c_triangle, r, s], so that channels are the batch of a product. */
-static mote_value factor(mote_graph *graph, const product *p, int which, mote_value x, mote_value mask)
+/* Factor which of normed pairs x [r, s, c_z], so that channels are the batch of a product: [c_triangle, r, s], or,
+ * turned, [c_triangle, s, r]. */
+static mote_value factor(mote_graph *graph, const product *p, int which, bool turned, mote_value x, mote_value mask)
 {
     mote_value y = mote_apply_gated(graph, &p->linear[which], &p->gate[which], x);
-    return mote_graph_permute(graph, mote_masked(graph, y, mask), (int[]){2, 0, 1});
+    return mote_graph_permute(graph, mote_masked(graph, y, mask), turned ? (int[]){2, 1, 0} : (int[]){2, 0, 1});
 }
 
 /* b for the outgoing product, a for the incoming one, of rows of z. */
 static mote_value other_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     const product *p = argument;
-    return factor(graph, p, p->incoming ? 0 : 1, mote_apply_norm(graph, &p->norm_in, pieces[0]), pieces[1]);
+    return factor(graph, p, p->incoming ? 0 : 1, false, mote_apply_norm(graph, &p->norm_in, pieces[0]), pieces[1]);
 }
 
-/* Rows of z plus the outgoing product's, or columns of z plus the incoming one's: both need no other part of z. The
- * last piece is the incoming one's dropout, if there is any. */
-static mote_value product_body(mote_graph *graph, void *argument, const mote_value *pieces)
+/* The other one: of rows of z for the outgoing product, of columns for the incoming one. */
+static mote_value mine_body(mote_graph *graph, void *argument, const mote_value *pieces)
 {
     const product *p = argument;
-    mote_value x = mote_apply_norm(graph, &p->norm_in, pieces[0]), y;
-    mote_value mine = factor(graph, p, p->incoming ? 1 : 0, x, pieces[1]);
-    if (p->incoming) {
-        y = mote_graph_matmul(graph, p->other, mine, 1, 0);
-    } else {
-        y = mote_graph_matmul(graph, mine, p->other, 0, 1);
-    }
-    y = mote_apply_norm(graph, &p->norm_out, mote_graph_permute(graph, y, (int[]){1, 2, 0}));
-    y = mote_apply_linear(graph, &p->out, y);
+    mote_value x = mote_apply_norm(graph, &p->norm_in, pieces[0]);
+    return factor(graph, p, p->incoming ? 1 : 0, p->incoming, x, pieces[1]);
+}
+
+/* z plus y [c_triangle, rows or columns, residues], normed, projected and gated. The last piece is the incoming
+ * product's dropout, if there is any. */
+static mote_value end_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    const product *p = argument;
+    mote_value x = mote_apply_norm(graph, &p->norm_in, pieces[0]);
+    mote_value y = mote_graph_permute(graph, pieces[1], p->incoming ? (int[]){2, 1, 0} : (int[]){1, 2, 0});
+    y = mote_apply_linear(graph, &p->out, mote_apply_norm(graph, &p->norm_out, y));
     y = mote_graph_multiply(graph, y, mote_graph_map(graph, "sigmoid", mote_apply_linear(graph, &p->out_gate, x)));
     y = mote_drop(graph, y, p->dropped != MOTE_NO_VALUE && p->incoming ? pieces[2] : p->dropped);
     return mote_graph_add(graph, pieces[0], y);
+}
+
+/* Rows of z plus the outgoing product's, or columns of z plus the incoming one's: both need no other part of z. The
+ * factor that is a piece gives the few rows of the product, the whole one its columns. What is made of each position by
+ * itself is made in smaller pieces. */
+static mote_value product_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    product *p = argument;
+    size_t length = p->sizes->config->piece;
+    int axis = p->incoming ? 1 : 0, count = p->incoming && p->dropped != MOTE_NO_VALUE ? 3 : 2;
+    mote_value mine = mote_in_pieces(graph, length, 2, pieces, (int[]){axis, axis}, 1, MOTE_FP32, mine_body, p);
+    mote_value y = mote_graph_matmul(graph, mine, p->other, 0, !p->incoming);
+    mote_value cut[3] = {pieces[0], y, count == 3 ? pieces[2] : MOTE_NO_VALUE};
+    return mote_in_pieces(graph, length, count, cut, (int[]){axis, 1, 1}, axis, MOTE_FP32, end_body, p);
 }
 
 /* Outgoing: y_ij = sum over k of a_ik b_jk, so rows of a make rows of y; incoming: y_ij = sum over k of a_ki b_kj, so
@@ -86,9 +103,10 @@ mote_value mote_triangle_product(mote_graph *graph, const mote_trunk_sizes *s, c
     p.out_gate = mote_linear_layer(graph, "linear_g", s->c_z, s->c_z, MOTE_START_GATE);
     p.dropped = mote_shared_dropout(graph, c, c->pair_dropout, 0, mote_extent(graph, state->z, 1), s->c_z);
     mote_value cut[3] = {state->z, state->pair_mask, p.dropped};
-    p.other = mote_in_pieces(graph, c, 2, cut, (int[]){0, 0}, 1, MOTE_FP32, other_body, &p);
+    p.other = mote_in_pieces(graph, c->piece, 2, cut, (int[]){0, 0}, 1, MOTE_FP32, other_body, &p);
     int count = incoming && p.dropped != MOTE_NO_VALUE ? 3 : 2;
-    mote_value y = mote_in_pieces(graph, c, count, cut, (int[]){axis, axis, 1}, axis, c->stored, product_body, &p);
+    mote_value y = mote_in_pieces(graph, MOTE_PRODUCT_PIECES * c->piece, count, cut, (int[]){axis, axis, 1}, axis,
+                                  c->stored, product_body, &p);
     mote_graph_leave(graph);
     return y;
 }

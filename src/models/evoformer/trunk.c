@@ -68,7 +68,7 @@ static mote_value first_rows_body(mote_graph *graph, void *argument, const mote_
 /* m without the rows behind the first ones. */
 static mote_value first_rows(mote_graph *graph, const mote_trunk_config *config, mote_value m, size_t count)
 {
-    return mote_in_pieces(graph, config, 1, &m, (int[]){1}, 1, config->stored, first_rows_body, &count);
+    return mote_in_pieces(graph, config->piece, 1, &m, (int[]){1}, 1, config->stored, first_rows_body, &count);
 }
 
 /* What concerns the pairs alone comes first, so that no MSA lies beside it. */
