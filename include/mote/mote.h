@@ -14,7 +14,7 @@
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
  *   mote/trunk.h      AlphaFold 2's trunk
  *   mote/report.h     training runs as an HTML page
- *   mote/machine.h    what this machine is and can measure
+ *   mote/machine.h    what this machine is and can measure; mote/energy.h: joules, measured and modelled
  *
  * A first program (examples/quantize.c):
  *
@@ -34,6 +34,7 @@
 #include "mote/attention.h"
 #include "mote/cast.h"
 #include "mote/context.h"
+#include "mote/energy.h"
 #include "mote/evoformer.h"
 #include "mote/file.h"
 #include "mote/format.h"
