@@ -3,7 +3,7 @@
 set -eu
 build=$1
 seconds=$2
-for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint; do
+for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint profile; do
     work=$(mktemp -d)
     echo "fuzz $target: $seconds s"
     "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -timeout=10 \

@@ -65,6 +65,59 @@ typedef struct mote_energy_domain {
 MOTE_API int mote_energy_domain_count(const mote_energy *energy);
 MOTE_API mote_energy_domain mote_energy_get_domain(const mote_energy *energy, int index);
 
+/* ---- modelling ---- */
+
+/* A number of a profile, and where it is from: a publication, or "estimate: " and how it was made. */
+typedef struct mote_figure {
+    double value;
+    const char *source;
+} mote_figure;
+
+enum { MOTE_PROFILE_LEVELS = 4 };
+
+/* A cache, or the memory behind it. */
+typedef struct mote_profile_level {
+    const char *name;
+    mote_figure bytes;            /* what it holds; of memory, the last level: infinity, without a source */
+    mote_figure bytes_per_second; /* between it and the operations */
+    mote_figure joules_per_byte;  /* the same way, through all levels in between */
+} mote_profile_level;
+
+/* A machine on paper. */
+typedef struct mote_profile {
+    const char *name, *description;
+    mote_figure multiply_adds_per_second[MOTE_OPERAND_FORMATS]; /* at its best; by mote_format of both operands */
+    mote_figure joules_per_multiply_add[MOTE_OPERAND_FORMATS];
+    int level_count;
+    mote_profile_level levels[MOTE_PROFILE_LEVELS]; /* the smallest first */
+    mote_figure idle_watts;
+} mote_profile;
+
+/* The profiles that the library carries, in order; NULL from the end on. */
+MOTE_API const char *mote_profile_name(int index);
+
+/* Opens one of these by its name, or the JSON file at this path (see docs/energy.md); released with
+ * mote_profile_close. Errors: MOTE_ERROR_ARGUMENT an unknown name; MOTE_ERROR_IO the file cannot be read;
+ * MOTE_ERROR_FILE it is no profile, the message names place and cause; MOTE_ERROR_MEMORY. */
+MOTE_API mote_status mote_profile_open(mote_context *context, const char *name_or_path, mote_profile **profile);
+MOTE_API void mote_profile_close(mote_context *context, mote_profile *profile);
+
+/* What a run takes on a machine, modelled. */
+typedef struct mote_estimate {
+    double seconds;         /* the longest of those below, as if all went on at once: less is impossible */
+    double product_seconds; /* all products at their formats' best rates */
+    double level_seconds[MOTE_PROFILE_LEVELS];
+    double level_bytes[MOTE_PROFILE_LEVELS]; /* that come from there */
+    double joules;                           /* of products, bytes and idling together */
+    double product_joules, byte_joules, idle_joules;
+} mote_estimate;
+
+/* Two formats multiply at the rate of the slower and for the joules of the costlier one. Bytes come from the first
+ * level that holds as many as their reach (mote_graph_counts). Idle power is drawn for all seconds. What operations
+ * other than products compute is held to cost no more than its bytes. */
+MOTE_API void mote_profile_estimate(const mote_profile *profile, const mote_graph_counts *counts,
+                                    mote_estimate *estimate);
+
 #ifdef __cplusplus
 }
 #endif

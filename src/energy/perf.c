@@ -96,7 +96,7 @@ static bool read_perf(const mote_meters *meters, const mote_counter *counter, do
  * measurement. */
 static void keep_moving(mote_meters *meters, mote_meter *meter)
 {
-    const struct timespec pause = {0, 50 * 1000 * 1000}; /* they move every millisecond */
+    const struct timespec pause = {0, 10 * 1000 * 1000}; /* they move every millisecond */
     int kept = 0, count = meters->counter_count;
     nanosleep(&pause, NULL);
     for (int i = 0; i < count; i++) {
