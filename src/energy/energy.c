@@ -141,7 +141,7 @@ mote_status mote_energy_start_in(mote_context *context, const mote_energy_option
 
 mote_status mote_energy_start(mote_context *context, const mote_energy_options *options, mote_energy **energy)
 {
-    return mote_energy_start_in(context, options, "", MOTE_NVML, energy);
+    return mote_energy_start_in(context, options, context->meters ? context->meters : "", MOTE_NVML, energy);
 }
 
 void mote_energy_stop(mote_energy *energy)

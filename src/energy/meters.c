@@ -13,6 +13,14 @@ static const mote_meter_kind *const kinds[] = {&mote_powercap_meter, &mote_perf_
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 _Static_assert((int)KINDS <= (int)MOTE_METERS_MAXIMUM, "mote_machine has room for every meter");
 
+/* Names of files and what is in them: whatever it is, it can be shown and put into JSON. */
+static void make_printable(char *text)
+{
+    for (; *text; text++) {
+        *text = *text >= ' ' && *text <= '~' ? *text : '?';
+    }
+}
+
 void mote_meters_open(mote_meters *meters, const char *root, const char *nvml)
 {
     memset(meters, 0, sizeof *meters);
@@ -22,6 +30,11 @@ void mote_meters_open(mote_meters *meters, const char *root, const char *nvml)
         snprintf(meter->name, sizeof meter->name, "%s", kinds[i]->name);
         meters->count = i + 1;
         kinds[i]->open(meters, meter, nvml);
+        make_printable(meter->detail);
+        make_printable(meter->grant);
+    }
+    for (int i = 0; i < meters->counter_count; i++) {
+        make_printable(meters->counters[i].name);
     }
 }
 

@@ -153,14 +153,27 @@ static uint64_t peak_bytes(void)
     return (uint64_t)kilobytes * 1024;
 }
 
-static json_t *describe_result(const mote_train_result *r)
+/* What it took, or why that is not known; idle: what the machine would have drawn anyway. */
+static json_t *describe_energy(const mote_trainer *t, const mote_energy_result *e)
+{
+    const mote_train_options *o = &t->options;
+    double tokens = (double)o->batch * (double)o->accumulation * (double)t->config.context * (double)t->step;
+    const char *unit = mote_corpus_describe(t->corpus)->vocabulary->dna ? "joules_per_base" : "joules_per_residue";
+    double joules = tokens > 0 ? e->joules / tokens : NAN;
+    return json_pack("{s:s s:o s:s s:f s:o s:o s:o s:o s:o}", "status", mote_energy_kind_name(e->kind), "joules",
+                     number_or_null(e->joules), "source", e->source, "seconds", e->seconds, "idle_watts",
+                     number_or_null(e->idle_watts), "idle_joules", number_or_null(e->idle_watts * e->seconds),
+                     "busy_share", number_or_null(e->busy_share), "joules_per_token", number_or_null(joules), unit,
+                     number_or_null(joules / mote_trainer_units(t)));
+}
+
+static json_t *describe_result(const mote_trainer *t, const mote_train_result *r)
 {
     uint64_t peak = peak_bytes();
-    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:{s:s s:n s:s}}", "loss", number_or_null(r->loss), "bits",
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:o}", "loss", number_or_null(r->loss), "bits",
                          number_or_null(r->bits), "perplexity", number_or_null(r->perplexity), "seconds", r->seconds,
                          "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
-                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", "status", "unavailable",
-                         "joules", "source", "energy was not metered")
+                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", describe_energy(t, &r->energy))
              : json_null();
 }
 
@@ -195,7 +208,7 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
                              name_of(t->options.output), "status", state, "started", t->started, "written", written,
                              "model", model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data",
                              mote_trainer_data(t), "machine", describe_machine(t), "seed", (json_int_t)t->options.seed,
-                             "plan", describe_plan(t), "results", describe_result(result));
+                             "plan", describe_plan(t), "results", describe_result(t, result));
     if (t->options.command) {
         json_object_set_new(root, "command", json_string(t->options.command));
     }

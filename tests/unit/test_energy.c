@@ -1,78 +1,10 @@
 /* Meters against counters that are written here: files below a folder, and an NVML of two GPUs. */
-#include <ftw.h>
 #include <math.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "energy/energy.h"
-#include "unit.h"
-
-/* ---- a tree of files ---- */
-
-static char tree[64];
-
-static int tree_open(void **state)
-{
-    (void)state;
-    strcpy(tree, "/tmp/mote-energy-XXXXXX");
-    return mkdtemp(tree) == NULL;
-}
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *walk)
-{
-    (void)status, (void)kind, (void)walk;
-    return remove(path);
-}
-
-static int tree_close(void **state)
-{
-    (void)state;
-    return nftw(tree, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static const char *tree_path(const char *name)
-{
-    static char path[512];
-    snprintf(path, sizeof path, "%s/%s", tree, name);
-    return path;
-}
-
-/* Writes a file with the folders above it. */
-static void put(const char *name, const char *text)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", tree, name);
-    for (char *slash = strchr(path + strlen(tree) + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        mkdir(path, 0777);
-        *slash = '/';
-    }
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    fclose(file);
-}
-
-static void put_counter(const char *domain, double microjoules)
-{
-    char name[128], text[32];
-    snprintf(name, sizeof name, "sys/class/powercap/%s/energy_uj", domain);
-    snprintf(text, sizeof text, "%.0f\n", microjoules);
-    put(name, text);
-}
-
-static void put_domain(const char *domain, const char *called, double microjoules, double range)
-{
-    char name[128], text[32];
-    snprintf(name, sizeof name, "sys/class/powercap/%s/name", domain);
-    put(name, called);
-    snprintf(name, sizeof name, "sys/class/powercap/%s/max_energy_range_uj", domain);
-    snprintf(text, sizeof text, "%.0f\n", range);
-    put(name, text);
-    put_counter(domain, microjoules);
-}
+#include "meters.h"
 
 /* A laptop: package with cores, graphics and memory below it; and the platform. */
 static void put_laptop(void)
@@ -192,6 +124,17 @@ static void counters_begin_again(void **state)
         put_counter("intel-rapl:0", at);
         assert_near(get().joules, total);
     }
+    stop();
+}
+
+/* Names go into JSON. */
+static void names_can_be_shown(void **state)
+{
+    (void)state;
+    put_domain("intel-rapl:0", "p\xff\x01\xc3", 5, 1e9);
+    start(NULL);
+    put_counter("intel-rapl:0", 5 + 1e6);
+    assert_string_equal(get().source, "measured: p???");
     stop();
 }
 
@@ -520,6 +463,7 @@ int main(void)
         TEST(two_packages),
         TEST(platform_alone),
         TEST(counters_begin_again),
+        TEST(names_can_be_shown),
         TEST(unknown_range),
         TEST(a_domain_vanishes),
         TEST(a_part_vanishes),
