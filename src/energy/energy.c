@@ -161,6 +161,11 @@ void mote_energy_read(mote_energy *energy)
 
 /* ---- results ---- */
 
+static bool is_component(const mote_energy *e, const mote_counter *c)
+{
+    return c->cover == MOTE_COVER_PROCESSOR || (c->cover == MOTE_COVER_GPU && e->gpus);
+}
+
 /* Which counters are added up: those of parts of the machine; where there are none, those of the first meter that has
  * the whole machine's. */
 static bool is_counted(const mote_energy *e, const mote_counter *counter)
@@ -168,9 +173,8 @@ static bool is_counted(const mote_energy *e, const mote_counter *counter)
     int whole = -1;
     for (int i = 0; i < e->meters.counter_count; i++) {
         const mote_counter *c = &e->meters.counters[i];
-        if (c->cover == MOTE_COVER_PROCESSOR || (c->cover == MOTE_COVER_GPU && e->gpus)) {
-            return counter->cover == c->cover || counter->cover == MOTE_COVER_PROCESSOR ||
-                   (counter->cover == MOTE_COVER_GPU && e->gpus);
+        if (is_component(e, c)) {
+            return is_component(e, counter);
         }
         whole = whole < 0 && c->cover == MOTE_COVER_MACHINE ? c->meter : whole;
     }
