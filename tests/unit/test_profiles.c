@@ -6,24 +6,20 @@
 #include "energy/profile.h"
 #include "unit.h"
 
-/* A machine of round numbers: FP32 and MXFP8 apart, the others as FP32; 1 kB and 1 MB of cache. */
-#define FIGURE(v) "{\"value\": " v ", \"source\": \"this test\"}"
+/* A machine of round numbers: MXFP8 E4M3 apart, the others as FP32; 1 kB and 1 MB of cache. */
+#define FIGURE(v)            "{\"value\": " v ", \"source\": \"this test\"}"
+#define PRICES(rate, joules) "\"per_second\": " FIGURE(rate) ", \"joules\": " FIGURE(joules)
+#define OTHERS                                                                                                         \
+    "[\"fp32\", \"bf16\", \"fp16\", \"mxfp8_e5m2\", \"mxfp6_e3m2\", \"mxfp6_e2m3\", \"mxfp4_e2m1\", \"mxint8\", "      \
+    "\"nvfp4\"]"
 #define PRODUCTS                                                                                                       \
-    "[{\"formats\": [\"fp32\", \"bf16\", \"fp16\", \"mxfp8_e5m2\", \"mxfp6_e3m2\", \"mxfp6_e2m3\", \"mxfp4_e2m1\", "   \
-    "\"mxint8\", \"nvfp4\"], \"per_second\": " FIGURE("1000") ", \"joules\": " FIGURE(                                 \
-        "4") "}, "                                                                                                     \
-             "{\"formats\": [\"mxfp8_e4m3\"], \"per_second\": " FIGURE("4000") ", \"joules\": " FIGURE("0.5") "}]"
-#define LEVELS                                                                                                                                                                                                \
-    "[{\"name\": \"near\", \"bytes\": " FIGURE("1024") ", \"bytes_per_second\": " FIGURE("1e6") ", "                                                                                                          \
-                                                                                                "\"joules_per_byte\":"                                                                                        \
-                                                                                                " " FIGURE("0.125") "}, {\"name\": \"far\", \"bytes\": " FIGURE("1048576") ", \"bytes_per_second\": " FIGURE( \
-                                                                                                    "1e5") ", "                                                                                               \
-                                                                                                           "\"joules_"                                                                                        \
-                                                                                                           "per_"                                                                                             \
-                                                                                                           "byte\":"                                                                                          \
-                                                                                                           " " FIGURE("0.25") "}, {\"name\": \"memory\", "                                                    \
-                                                                                                                              "\"bytes_per_second\": " FIGURE(                                                \
-                                                                                                                                  "1e4") ", \"joules_per_byte\": " FIGURE("2") "}]"
+    "[{\"formats\": " OTHERS ", " PRICES("1000", "4") "}, {\"formats\": [\"mxfp8_e4m3\"], " PRICES("4000", "0.5") "}]"
+#define MOVES(rate, joules)             "\"bytes_per_second\": " FIGURE(rate) ", \"joules_per_byte\": " FIGURE(joules)
+#define CACHE(name, size, rate, joules) "{\"name\": \"" name "\", \"bytes\": " FIGURE(size) ", " MOVES(rate, joules) "}"
+#define MEMORY(rate, joules)            "{\"name\": \"memory\", " MOVES(rate, joules) "}"
+#define NEAR                            CACHE("near", "1024", "1e6", "0.125")
+#define FAR                             CACHE("far", "1048576", "1e5", "0.25")
+#define LEVELS                          "[" NEAR ", " FAR ", " MEMORY("1e4", "2") "]"
 #define PROFILE(products, levels)                                                                                      \
     "{\"description\": \"a test\", \"multiply_adds\": " products ", \"levels\": " levels                               \
     ", \"idle_watts\": " FIGURE("10") "}"
@@ -204,8 +200,7 @@ static void no_cache(void **state)
 {
     (void)state;
     mote_context *context = unit_context(1, NULL);
-    mote_profile *p = parse(context, PROFILE(PRODUCTS, "[{\"name\": \"memory\", \"bytes_per_second\": " FIGURE(
-                                                           "1") ", \"joules_per_byte\": " FIGURE("1") "}]"));
+    mote_profile *p = parse(context, PROFILE(PRODUCTS, "[" MEMORY("1", "1") "]"));
     mote_graph_counts counts = {.bytes = {5, 6}};
     mote_estimate e;
     mote_profile_estimate(p, &counts, &e);
