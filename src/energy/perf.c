@@ -94,12 +94,12 @@ static bool read_perf(const mote_meters *meters, const mote_counter *counter, do
 
 /* Drops the counters that have not moved since they were opened, as in virtual machines: 0 joules would be no
  * measurement. */
-static void keep_moving(mote_meters *meters, mote_meter *meter)
+static void keep_moving(mote_meters *meters, mote_meter *meter, int first)
 {
     const struct timespec pause = {0, 10 * 1000 * 1000}; /* they move every millisecond */
-    int kept = 0, count = meters->counter_count;
+    int kept = first, count = meters->counter_count;
     nanosleep(&pause, NULL);
-    for (int i = 0; i < count; i++) {
+    for (int i = first; i < count; i++) {
         const mote_counter c = meters->counters[i];
         double number;
         bool moves = read_perf(meters, &c, &number) && number > 0;
@@ -112,7 +112,17 @@ static void keep_moving(mote_meters *meters, mote_meter *meter)
         }
     }
     meters->counter_count = kept;
-    meter->available = kept > 0;
+    meter->available = kept > first;
+}
+
+static bool already_covered(const mote_meters *meters)
+{
+    for (int i = 0; i < meters->counter_count; i++) {
+        if (meters->counters[i].cover != MOTE_COVER_PART) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void open_perf(mote_meters *meters, mote_meter *meter, const char *nvml)
@@ -125,13 +135,13 @@ static void open_perf(mote_meters *meters, mote_meter *meter, const char *nvml)
         mote_meter_say(meter->detail, sizeof meter->detail, "the kernel offers no power events here");
         return;
     }
-    if (meters->counter_count) {
+    if (already_covered(meters)) {
         mote_meter_say(meter->detail, sizeof meter->detail, "not needed: powercap reads the same counters");
         return;
     }
-    int error = add_events(meters, (unsigned)strtoul(type, NULL, 10), mask);
-    if (meters->counter_count) {
-        keep_moving(meters, meter);
+    int first = meters->counter_count, error = add_events(meters, (unsigned)strtoul(type, NULL, 10), mask);
+    if (meters->counter_count > first) {
+        keep_moving(meters, meter, first);
         return;
     }
     mote_meter_say(meter->detail, sizeof meter->detail, "power events: %s", error ? strerror(error) : "none of energy");
