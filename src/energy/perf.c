@@ -92,8 +92,8 @@ static bool read_perf(const mote_meters *meters, const mote_counter *counter, do
     return found;
 }
 
-/* Drops the counters that have not moved since they were opened, as in virtual machines: 0 joules would be no
- * measurement. */
+/* Drops the counters from first on that have not moved since they were opened, as in virtual machines: 0 joules would
+ * be no measurement. */
 static void keep_moving(mote_meters *meters, mote_meter *meter, int first)
 {
     const struct timespec pause = {0, 10 * 1000 * 1000}; /* they move every millisecond */
