@@ -416,9 +416,7 @@ static void share_of_the_machine(void **state)
     long ticks = sysconf(_SC_CLK_TCK);
     put("proc/stat", "cpu  100 20 30 5000 7 1 2 0 0 0\n");
     start(NULL);
-    volatile double sum = 0;
     for (double end = mote_clock() + 0.1; mote_clock() < end;) {
-        sum += 1;
     }
     snprintf(text, sizeof text, "cpu  %ld 20 30 9000 7 1 2 0 0 0\n", 100 + 10 * ticks); /* ten seconds, all told */
     put("proc/stat", text);
