@@ -14,7 +14,9 @@ const char cli_cast_help[] =
     "Converts every tensor of numbers in IN to FORMAT and writes OUT. Both may be .npy, .npz, .safetensors,\n"
     ".safetensors.index.json (sharded) or .gguf; IN may be a PyTorch checkpoint (.pt, .pth), in which nothing is run.\n"
     "Files larger than memory work. Without OUT nothing is written and FORMAT may be a list or 'all': the table shows\n"
-    "what each format would lose.\n\n"
+    "what each format would lose. AlphaFold 2's parameters (params_*.npz, OpenFold's checkpoints) get OpenFold's "
+    "names\n"
+    "and layouts; only their matrices are converted.\n\n"
     "  --format F, --to F   fp32 bf16 fp16 mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4_e2m1 mxint8 nvfp4\n"
     "                       (short: mxfp8 = e4m3, mxfp6 = e3m2, mxfp4)\n"
     "  --axis N             blocks run along axis N (default -1, the last)\n"
@@ -31,6 +33,7 @@ const char cli_cast_help[] =
     "  mote cast model.safetensors small.safetensors --format mxfp4 --exclude '*norm*'\n"
     "  mote cast checkpoint.pt small.safetensors --format mxfp6\n"
     "  mote cast weights.npz --format all\n"
+    "  mote cast params_model_1_ptm.npz small.safetensors --format mxint8\n"
     "  mote cast small.safetensors back.npz --to fp32\n"
     "  mote cast model.gguf model-mxfp4.gguf --format mxfp4 --include 'blk.*.ffn_*'\n";
 

@@ -13,9 +13,9 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 typedef int cli_verb(int argc, char **argv);
 
 /* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
-cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_plan, cli_report, cli_bench;
+cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_plan, cli_report, cli_bench;
 extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_train_help[], cli_eval_help[],
-    cli_plan_help[], cli_report_help[], cli_bench_help[];
+    cli_fold_help[], cli_plan_help[], cli_report_help[], cli_bench_help[];
 
 /* mote info --energy: prints meters, what they say now, and profiles; returns the exit status. */
 int cli_energy(mote_context *context, const mote_machine *machine, bool json);
@@ -42,6 +42,10 @@ bool cli_parse_bytes(const char *verb, const char *option, const char *text, uin
  * complaining.
  */
 bool cli_name_or_file(const char *verb, const char *text, const char **name, char **owned);
+
+/* Multiply-adds a second of a product of common size in the forward formats of a named policy, measured here and now;
+ * 0 where it cannot be known. */
+double cli_rate(mote_context *context, const char *policy);
 
 /* For verbs whose only option is --json: leaves optind at the first argument; false after an unknown option. */
 bool cli_only_json(const char *verb, int argc, char **argv, bool *json);

@@ -3,7 +3,7 @@ _mote() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=""
     local formats="fp32 bf16 fp16 mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4_e2m1 mxint8 nvfp4"
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "info cast inspect train eval plan report bench help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "info cast inspect train eval fold plan report bench help --help --version" -- "$word")
         return
     fi
     case "$before" in
@@ -20,9 +20,10 @@ _mote() {
         train|plan) options="--vocabulary --validation --split --one-strand --model --layers --width --heads --context --dropout --policy --steps --batch
             --accumulation --rate --schedule --warmup --minimum-rate --optimizer --beta1 --beta2 --weight-decay --clip --average --seed --memory --threads
             --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --profile --idle --json" ;;
+        fold) options="--weights --out --plan --policy --pairs --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
         eval) options="--policy --context --stride --batch --limit --threads --json" ;;
         report) options="--output" ;;
-        help) options="info cast inspect train eval plan report bench" ;;
+        help) options="info cast inspect train eval fold plan report bench" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word"; compgen -f -- "$word")
 }

@@ -1,6 +1,5 @@
 /* mote plan: memory and work of a training run before it runs. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "training.h"
 
@@ -13,31 +12,6 @@ const char cli_plan_help[] =
     "  mote plan ecoli.fna.gz --model gpt-medium\n"
     "  mote plan ecoli.fna.gz --model gpt-medium --policy fp32 --memory 500M\n"
     "  mote plan ecoli.fna.gz --model gpt-medium --profile h200\n";
-
-/* Multiply-adds a second of a training-sized product under a policy's forward formats, here and now. */
-static double measure_rate(mote_context *context, const char *policy_name)
-{
-    enum { ROWS = 1024, COLUMNS = 512, LENGTH = 512, RUNS = 8 };
-    mote_policy policy;
-    size_t count = (size_t)ROWS * LENGTH + (size_t)COLUMNS * LENGTH + (size_t)ROWS * COLUMNS;
-    float *memory = calloc(count, sizeof *memory), *w = memory + (size_t)ROWS * LENGTH,
-          *y = w + (size_t)COLUMNS * LENGTH;
-    double best = 0;
-    if (!memory || !mote_policy_find(policy_name ? policy_name : "mxfp6_e2m3", &policy)) {
-        free(memory);
-        return 0;
-    }
-    for (int i = 0; i < RUNS; i++) {
-        double began = mote_clock();
-        if (mote_linear(context, &policy, ROWS, LENGTH, COLUMNS, memory, 0, w, 0, NULL, y, 0) != MOTE_OK) {
-            break;
-        }
-        double rate = (double)ROWS * COLUMNS * LENGTH / (mote_clock() - began);
-        best = rate > best ? rate : best;
-    }
-    free(memory);
-    return best;
-}
 
 static void line(const char *name, uint64_t bytes)
 {
@@ -145,7 +119,7 @@ int cli_plan(int argc, char **argv)
         printf("}\n");
     } else {
         const char *policy = t.options.policy ? t.options.policy : "mxfp6_e2m3";
-        print_plan(&p, t.policy ? "from the file" : policy, measure_rate(context, t.policy ? NULL : policy));
+        print_plan(&p, t.policy ? "from the file" : policy, t.policy ? 0 : cli_rate(context, policy));
         print_estimate(&p, profile);
     }
     mote_profile_close(context, profile);

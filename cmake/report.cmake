@@ -1,5 +1,5 @@
-# What the report's pages are made of, as C files of bytes: MOTE_EMBEDDED. Our own parts are in src/report; the charts are
-# drawn by D3 as the system has it (Debian: node-d3), which is carried only together with its licence.
+# What the report's pages are made of, as C files of bytes: MOTE_EMBEDDED. Our own parts are in src/report; charts of lines and
+# bars are drawn by D3 as the system has it (Debian: node-d3), which is carried only together with its licence.
 find_file(MOTE_D3 d3.min.js PATHS /usr/share/nodejs/d3/dist DOC "D3, which draws the charts of reports")
 find_file(MOTE_D3_LICENSE copyright PATHS /usr/share/doc/node-d3 DOC "D3's licence")
 set(MOTE_D3_CARRIED OFF)
@@ -21,7 +21,7 @@ function(mote_embed name input)
   set(MOTE_EMBEDDED ${MOTE_EMBEDDED} ${output} PARENT_SCOPE)
 endfunction()
 
-foreach(part page.html page.css page.js charts.js)
+foreach(part page.html page.css page.js drawing.js charts.js ribbon.js raster.js structure.js maps.js)
   string(REPLACE "." "_" name ${part})
   mote_embed(${name} ${CMAKE_SOURCE_DIR}/src/report/${part})
 endforeach()

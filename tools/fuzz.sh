@@ -3,10 +3,12 @@
 set -eu
 build=$1
 seconds=$2
-for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint profile; do
+for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile; do
     work=$(mktemp -d)
+    longest=4096
+    [ "$target" = weights ] && longest=32768 # all names of a model
     echo "fuzz $target: $seconds s"
-    "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len=4096 -rss_limit_mb=2048 -timeout=10 \
+    "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len="$longest" -rss_limit_mb=2048 -timeout=10 \
         -print_final_stats=0 -verbosity=0 -artifact_prefix="$work/" "$work" "tests/fuzz/corpus/$target" ||
         { echo "fuzz $target FAILED; the input is in $work" >&2; exit 1; }
     rm -rf "$work"

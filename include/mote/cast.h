@@ -38,6 +38,9 @@ typedef struct mote_cast_options {
  * that progress can tell what the format would lose. Integers, booleans and
  * complex numbers are carried, and so are tensors that have the format already. Metadata is carried as text; GGUF
  * values of other types keep theirs from GGUF to GGUF, without general.file_type, which spoke of the old weights.
+ * Parameters of AlphaFold 2 (mote/weights.h) are tensors with OpenFold's names and layouts here, in the callback and in
+ * the output: matrices are converted, vectors become FP32. With AlphaFold's names they must be a whole model, with
+ * OpenFold's anything else is cast as any file is.
  * Peak memory: the planes of the largest tensor in both formats and, unless the input is FP32, one FP32 copy.
  * On failure nothing is left behind and an old output is untouched.
  * Errors: those of mote_file_open, mote_file_read, mote_writer_create, mote_quantize. */

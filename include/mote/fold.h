@@ -35,12 +35,15 @@ typedef struct mote_fold_options {
 
 /* What mote_fold() would take, exactly but for the time. */
 typedef struct mote_fold_plan {
+    char policy[128];                  /* its name, or "custom" */
     size_t residues, chains, rows;     /* rows: different ones of the alignment */
     size_t clusters, extra;            /* rows that the network sees */
     size_t recycles, predictions;      /* at most */
     size_t piece;                      /* rows or columns of pairs computed at a time */
     mote_plan_memory memory;           /* of the network */
-    uint64_t features, total;          /* bytes of features; of everything, the largest model's */
+    uint64_t features;                 /* bytes of features and results */
+    uint64_t graph;                    /* of the network's description */
+    uint64_t total;                    /* of everything, the largest model's */
     uint64_t available;                /* bytes that the limit, or this machine, has; 0: unknown */
     size_t longest;                    /* residues that fit into available with as many rows; 0: unknown */
     double multiply_adds, bytes_moved; /* of one round: of the products; by all operations */
@@ -89,10 +92,9 @@ typedef struct mote_fold_result {
     const int *chain_of;        /* [residues]: from 0 */
     const int *index;           /* [residues]: from 0 in each chain */
     size_t rows;                /* of the alignment, without duplicates; the first is the query */
-    const unsigned char *codes; /* [rows, residues]: letters of ACDEFGHIKLMNPQRSTVWYX-, from 0 */
+    const unsigned char *codes; /* [rows, residues]: types, and 21 for gaps */
     size_t count;
     mote_fold_prediction *predictions; /* [count], best first */
-    char policy[128];                  /* as it was asked for */
     mote_fold_plan plan;
     double seconds;
     double joules;           /* NaN: unavailable */

@@ -4,7 +4,8 @@
  * every later call on the graph returns MOTE_NO_VALUE and changes nothing, so a model is written without checks and
  * asks mote_graph_status() once at its end.
  *
- * Values are FP32, row-major and dense, except inputs, which may be int32. Operations are in mote/operations.h.
+ * Values are FP32, row-major and dense, except inputs, which may be int32, weights after mote_graph_pack_parameters(),
+ * and what is asked to lie in a narrower format (mote_graph_cast()). Operations are in mote/operations.h.
  */
 #ifndef MOTE_GRAPH_H
 #define MOTE_GRAPH_H
@@ -37,9 +38,14 @@ MOTE_API void mote_graph_leave(mote_graph *graph);
 MOTE_API void mote_graph_begin_segment(mote_graph *graph);
 MOTE_API void mote_graph_end_segment(mote_graph *graph);
 
-/* A value that is given before each run; format: MOTE_FP32 or MOTE_INT32. */
+/* A value that is given before each run; format: MOTE_FP32, MOTE_INT32 or what mote_graph_cast() makes, with blocks
+ * along the last dimension, which mote_plan_set() fills. */
 MOTE_API mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank,
                                      const size_t *shape);
+
+/* From now on an input has its memory only until the last operation that reads it has run, so that others can use it:
+ * it is undefined until it is set, and must be set anew before each run. */
+MOTE_API void mote_graph_consume(mote_graph *graph, mote_value input);
 
 typedef enum mote_initializer {
     MOTE_INITIAL_ZEROS = 0,
@@ -143,13 +149,22 @@ MOTE_API void mote_policy_set_destroy(mote_context *context, mote_policy_set *se
  * mote_graph_differentiate. A pattern that matches no layer is an error that lists the layers. */
 MOTE_API mote_status mote_graph_apply_policy(mote_graph *graph, const mote_policy_set *set);
 
+/* For inference: lets weights lie in memory as the products read them. A parameter that linear layers alone read, as
+ * their weight, and all under the same block format, rounding and scale rule, gets that format, with blocks along its
+ * inputs (the last axis): about an eighth to a quarter of the bytes, and results with the same bits, as FP32 would be
+ * converted to it in each run. All others stay FP32: what something else reads too or the caller keeps
+ * (mote_graph_output), and weights under stochastic rounding, which is another one in each run. mote_graph_value_layout
+ * tells. After mote_graph_apply_policy and before any plan; the graph is complete then.
+ * Errors: MOTE_ERROR_ARGUMENT after mote_graph_differentiate: gradients move FP32 parameters; MOTE_ERROR_MEMORY. */
+MOTE_API mote_status mote_graph_pack_parameters(mote_graph *graph);
+
 /* ---- plans ---- */
 
 typedef struct mote_plan mote_plan;
 
 typedef struct mote_plan_options {
     uint64_t memory_limit;  /* bytes that the plan may take, workspace included; 0: no limit */
-    const mote_plan *share; /* takes its parameters from this plan, by name; NULL: has its own */
+    const mote_plan *share; /* takes its parameters from this plan, by name, shape and format; NULL: has its own */
     int only_forward;       /* leaves out what mote_graph_differentiate appended */
 } mote_plan_options;
 
@@ -177,15 +192,22 @@ MOTE_API mote_status mote_plan_measure(mote_graph *graph, const mote_plan_option
 
 MOTE_API mote_plan_memory mote_plan_get_memory(const mote_plan *plan);
 
-/* Fills all parameters with their starting distributions: numbers depend on seed and the parameter's name alone. */
+/* Fills all parameters with their starting distributions: numbers depend on seed and the parameter's name alone. Packed
+ * ones are converted, one after the other: for as long, memory for one of them in FP32. Errors: MOTE_ERROR_MEMORY. */
 MOTE_API mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed);
 
 /* Memory of an input, a parameter, a parameter's gradient or an output: the last two after a run. NULL for other
- * values. */
+ * values, and for those in block formats, which are no array of numbers: mote_plan_tensor. */
 MOTE_API void *mote_plan_data(const mote_plan *plan, mote_value value);
 
-/* Gives a parameter, or an input, the values of a tensor of the same shape in any format, converted to its own. Errors:
- * MOTE_ERROR_ARGUMENT if value is neither; MOTE_ERROR_SHAPE; those of mote_dequantize() and mote_requantize(). */
+/* The same values, and those in block formats, as a tensor in their format. Its planes are the plan's. Errors:
+ * MOTE_ERROR_ARGUMENT where mote_plan_data knows no value. */
+MOTE_API mote_status mote_plan_tensor(const mote_plan *plan, mote_value value, mote_tensor *tensor);
+
+/* Gives a parameter, or an input, the values of a tensor of the same shape in any format, converted to its own: planes
+ * that lie like its own are copied bit for bit; into a narrow format others are rounded, through FP32, a packed
+ * parameter as its policy rounds weights. int32 inputs take int32 alone. Errors: MOTE_ERROR_ARGUMENT if value is
+ * neither; MOTE_ERROR_SHAPE; those of mote_dequantize() and mote_requantize(). */
 MOTE_API mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *tensor);
 
 /* Called in front of each node of a run: number index of count, in layer. Not 0: the run ends with

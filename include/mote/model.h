@@ -59,8 +59,8 @@ MOTE_API mote_status mote_model_build(mote_graph *graph, const mote_model_config
 /* Writes a folder (made if need be) with config.json and model.safetensors, whose tensors have the names and layouts
  * that the architecture's other tools use: GPT-2, Llama and ESM as Hugging Face's transformers library names them.
  * extra: JSON object with more to keep in config.json under "mote", or NULL; a "vocabulary" in it also names the
- * special tokens. Each file is replaced atomically. values: the parameters, from mote_plan_data of the plan, or others
- * of the same size. */
+ * special tokens. Each file is replaced atomically. Errors: MOTE_ERROR_ARGUMENT where plan's parameters are packed,
+ * and so no longer those that were trained. */
 MOTE_API mote_status mote_model_save(mote_graph *graph, const mote_model_config *config, const mote_plan *plan,
                                      const char *extra, const char *folder);
 
@@ -69,7 +69,8 @@ MOTE_API mote_status mote_model_save(mote_graph *graph, const mote_model_config 
 MOTE_API mote_status mote_model_read_config(mote_context *context, const char *folder, mote_model_config *config,
                                             char **extra);
 
-/* Reads the tensors of a folder into plan's parameters. Errors: MOTE_ERROR_FILE naming a missing or misshapen tensor.
+/* Reads the tensors of a folder into plan's parameters, packed or not. Errors: MOTE_ERROR_FILE naming a missing or
+ * misshapen tensor.
  */
 MOTE_API mote_status mote_model_load(mote_graph *graph, const mote_model_config *config, mote_plan *plan,
                                      const char *folder);

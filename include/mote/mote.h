@@ -12,7 +12,9 @@
  *   mote/graph.h      graphs, policies, plans; mote/operations.h: what graphs are made of
  *   mote/optimizer.h  from gradients to parameters
  *   mote/model.h      language models of sequences; mote/train.h: training and evaluating them
- *   mote/trunk.h      AlphaFold 2's trunk
+ *   mote/trunk.h      AlphaFold 2's trunk; mote/structure_module.h: what it feeds; mote/weights.h: their parameters in
+ *                     files
+ *   mote/fold.h       structures from alignments
  *   mote/report.h     training runs as an HTML page
  *   mote/machine.h    what this machine is and can measure; mote/energy.h: joules, measured and modelled
  *
@@ -37,6 +39,7 @@
 #include "mote/energy.h"
 #include "mote/evoformer.h"
 #include "mote/file.h"
+#include "mote/fold.h"
 #include "mote/format.h"
 #include "mote/graph.h"
 #include "mote/linear.h"
@@ -51,5 +54,6 @@
 #include "mote/structure_module.h"
 #include "mote/train.h"
 #include "mote/trunk.h"
+#include "mote/weights.h"
 
 #endif

@@ -42,6 +42,14 @@ MOTE_API mote_value mote_graph_mean(mote_graph *graph, mote_value x, int first, 
 /* x, as a constant: nothing it depends on gets a gradient through it. Costs nothing. */
 MOTE_API mote_value mote_graph_stop_gradient(mote_graph *graph, mote_value x);
 
+/* x [..., n] in a narrower format, so that it takes less memory: MOTE_BF16, MOTE_FP16 or a block format, with blocks
+ * along n; to nearest even, scale rule floor. Only mote_graph_widen(), mote_graph_slice() and, as values that they cut,
+ * pieces read it. Gradients pass through as if nothing were rounded, and are FP32. x itself if it is in that format. */
+MOTE_API mote_value mote_graph_cast(mote_graph *graph, mote_value x, mote_format format);
+
+/* The same in FP32; x itself if it is. */
+MOTE_API mote_value mote_graph_widen(mote_graph *graph, mote_value x);
+
 /* x repeated to a shape, as in NumPy. */
 MOTE_API mote_value mote_graph_broadcast(mote_graph *graph, mote_value x, int rank, const size_t *shape);
 
@@ -51,7 +59,7 @@ MOTE_API mote_value mote_graph_reshape(mote_graph *graph, mote_value x, int rank
 /* Dimension d of the result is dimension axes[d] of x. */
 MOTE_API mote_value mote_graph_permute(mote_graph *graph, mote_value x, const int *axes);
 
-/* count entries from begin on along axis. */
+/* count entries from begin on along axis. x may be in a narrow format, with blocks along another axis: FP32 of it. */
 MOTE_API mote_value mote_graph_slice(mote_graph *graph, mote_value x, int axis, size_t begin, size_t count);
 
 /* 1 to 32 values one behind the other along axis; elsewhere their shapes are equal. */
@@ -206,6 +214,8 @@ typedef struct mote_pieces_options {
     size_t length;   /* entries of a piece; the last one may be shorter */
     int result_axis; /* along which the results are joined: there they have the piece's length. MOTE_SUM_OF_PIECES: they
                       * are added up instead, in order, and have one shape */
+    mote_format format; /* in which joined results lie: MOTE_FP32, or what mote_graph_cast() makes of them, but for
+                         * MOTE_NVFP4. Blocks run along the last axis, and results are joined along another */
 } mote_pieces_options;
 
 /* A computation cut into pieces, so that nothing inside of it is larger than one: only one piece's intermediates exist
@@ -218,7 +228,7 @@ typedef struct mote_pieces_options {
  *       mote_value hidden = mote_graph_map(graph, "gelu", mote_graph_linear(graph, *x, weights[0], MOTE_NO_VALUE));
  *       return mote_graph_add(graph, *x, mote_graph_linear(graph, hidden, weights[1], MOTE_NO_VALUE));
  *   }
- *   mote_pieces_options options = {1, &x, (int[]){0}, 128, 0};
+ *   mote_pieces_options options = {1, &x, (int[]){0}, 128, 0, MOTE_FP32};
  *   y = mote_graph_pieces(graph, &options, transition, weights);
  *
  * Joined results take the memory of a value that is cut where nobody reads that later and both have one shape and axis;
@@ -226,9 +236,12 @@ typedef struct mote_pieces_options {
  * where they lie, others are copied. Values are those of the whole computation, bit for bit, where each row is computed
  * by itself; gradients of what is read whole are sums over the pieces in order. Dropout draws other numbers for each
  * piece. Policies reach inside.
- * Errors, which stick: MOTE_ERROR_SHAPE for extents that differ and results that cannot be joined, MOTE_ERROR_ARGUMENT
- * for a builder that returns no value, leaves a layer open, reads more than 31 values (those that are cut included) or
- * makes something else for the last piece. */
+ * Values that are cut may lie in a narrow format, with blocks along the last axis and the cut along another: the
+ * builder sees FP32. Each piece is decoded when it is cut out and, where the result lies so, encoded when it is put
+ * down, with the bits of a cast of the whole. Gradients are FP32 and take no notice of the rounding.
+ * Errors, which stick: MOTE_ERROR_SHAPE for extents that differ, results that cannot be joined and blocks along a cut,
+ * MOTE_ERROR_ARGUMENT for a format in which results cannot lie and for a builder that returns no value, leaves a layer
+ * open, reads more than 31 values (those that are cut included) or makes something else for the last piece. */
 MOTE_API mote_value mote_graph_pieces(mote_graph *graph, const mote_pieces_options *options, mote_piece_builder *build,
                                       void *argument);
 

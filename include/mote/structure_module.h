@@ -106,8 +106,9 @@ typedef struct mote_structure_result {
     mote_value single;                         /* [residues, c_s] */
 } mote_structure_result;
 
-/* Alg. 20 without its losses. start: the frames to begin with, translations in units of position_scale; NULL: the
- * origin. No gradient goes through rotations from one iteration to the next. Each iteration is a segment. */
+/* Alg. 20 without its losses. pair may lie in a narrow format (mote_graph_cast()). start: the frames to begin with,
+ * translations in units of position_scale; NULL: the origin. No gradient goes through rotations from one iteration to
+ * the next. Each iteration is a segment. */
 MOTE_API void mote_structure_module(mote_graph *graph, const mote_structure_config *config, mote_value single,
                                     mote_value pair, mote_value aatype, mote_value mask, const mote_frames *start,
                                     mote_structure_result *result);
@@ -123,7 +124,7 @@ typedef struct mote_structure_scores {
     mote_value aligned_error; /* [residues, residues, error_bins]: 1.9.7; MOTE_NO_VALUE without that head */
 } mote_structure_scores;
 
-/* msa, pair, single: of the trunk; structure_single: of the structure module. */
+/* msa, pair, single: of the trunk, the first two in any format; structure_single: of the structure module. */
 MOTE_API void mote_structure_heads(mote_graph *graph, const mote_structure_config *config, mote_value msa,
                                    mote_value pair, mote_value single, mote_value structure_single,
                                    mote_structure_scores *scores);

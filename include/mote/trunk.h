@@ -8,6 +8,12 @@
  * triangle multiplication [c_triangle, residues, residues], and every residual is added in place. Training keeps what
  * each module reads, or, under a plan's memory limit, what each block reads: a block is a segment.
  *
+ * With config.stored the MSA and the pairs lie packed between modules, from the embedders on: pieces of them are
+ * decoded to FP32 when they are cut out, and rounded again (to nearest even, scale rule floor) when they are put back,
+ * so that each module rounds the residual stream once. All else, masks, biases and that factor among it, is FP32.
+ * Gradients pass through as if nothing were rounded, and are FP32. What embedders, modules, blocks and stacks give lies
+ * in config.stored; what they read may, or in FP32.
+ *
  * Sources: Jumper et al., Nature 596 (2021), supplementary information 1 ("algorithm n" in what follows); Evans et al.,
  * bioRxiv 2021.10.04.463034 (multimer). Where paper and published code differ, this follows the code, which the
  * published weights were trained with: masked keys have a score of -1e9, the bias of the outer product mean is divided
@@ -36,7 +42,9 @@ typedef struct mote_trunk_config {
     size_t c_outer, c_triangle, c_template_triangle;
     size_t transition, template_transition; /* hidden layers are so many times as wide */
     size_t piece;                           /* rows or columns computed at a time; 0: all, without pieces */
-    double msa_dropout, pair_dropout;       /* where training */
+    mote_format stored; /* of the MSA and the pairs between modules: MOTE_FP32, or a narrower format but for MOTE_NVFP4,
+                         * with blocks along the channels; then piece is at least 1 */
+    double msa_dropout, pair_dropout; /* where training */
 } mote_trunk_config;
 
 /* The published models': pieces of 16, no training. */
@@ -77,7 +85,8 @@ typedef enum mote_trunk_module {
 MOTE_API void mote_trunk_add_module(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack,
                                     mote_trunk_module module, mote_trunk_state *state);
 
-/* All modules of block number of a stack, in the stack's order, as a segment, under the block's own layer. */
+/* All modules of block number of a stack, in the stack's order, as a segment, under the block's own layer. m and z that
+ * are not in config.stored are cast in front of it. */
 MOTE_API void mote_trunk_add_block(mote_graph *graph, const mote_trunk_config *config, mote_trunk_stack stack,
                                    size_t number, mote_trunk_state *state);
 
@@ -149,9 +158,10 @@ typedef struct mote_trunk_lengths {
 typedef struct mote_trunk {
     mote_value target, msa, msa_mask, extra, extra_mask, residue_mask; /* inputs; residue_mask [residues] */
     mote_value offsets, copies;                                        /* inputs; copies: multimer only */
-    mote_value previous_m, previous_z, previous_bins;                  /* inputs */
+    mote_value previous_m, previous_z, previous_bins;                  /* inputs; previous_z in config.stored */
     mote_trunk_templates templates;                                    /* inputs, if there are templates */
-    mote_value m, z, single; /* results; m without the templates' rows, z of pairs, single [residues, c_s] */
+    mote_value m, z, single; /* results; m without the templates' rows, z of pairs, both in config.stored, see
+                              * mote_graph_widen(); single [residues, c_s] */
 } mote_trunk;
 
 /* Algorithm 2, lines 5 to 18: one round, with its inputs. Errors: those of mote_trunk_check() and of the graph. */

@@ -12,6 +12,7 @@ from ._arrays import MXArray, formats, quantize
 from ._evoformer import evoformer_attention, evoformer_attention_backward
 from ._graph import Graph, Optimizer, Plan, measure
 from ._files import load, metadata, save
+from ._fold import FoldPlan, FoldProgress, FoldResult, Prediction, fold, plan_fold
 from ._products import (
     PackedArray,
     Policy,
@@ -25,10 +26,14 @@ from ._products import (
 )
 from ._trunk import Trunk, distance_bins
 from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
+from ._weights import Weights
 from ._library import MoteError, MoteMemoryError, MoteOSError, MoteValueError, ffi as _ffi, lib as _lib
 
 __all__ = [
     "EvaluateResult",
+    "FoldPlan",
+    "FoldProgress",
+    "FoldResult",
     "Graph",
     "MXArray",
     "Model",
@@ -40,10 +45,12 @@ __all__ = [
     "PackedArray",
     "Plan",
     "Policy",
+    "Prediction",
     "Progress",
     "TrainPlan",
     "TrainResult",
     "Trunk",
+    "Weights",
     "build_model",
     "convolve",
     "convolve_backward",
@@ -51,6 +58,7 @@ __all__ = [
     "evaluate",
     "evoformer_attention",
     "evoformer_attention_backward",
+    "fold",
     "formats",
     "linear",
     "linear_backward",
@@ -59,6 +67,7 @@ __all__ = [
     "measure",
     "metadata",
     "pack",
+    "plan_fold",
     "plan_training",
     "policies",
     "quantize",

@@ -230,6 +230,17 @@ class MXArray:
         out._tensor.tensor_scale = tensor_scale
         return out
 
+    @classmethod
+    def _copy_of(cls, tensor) -> "MXArray":
+        """Of a mote_tensor whose planes the library owns."""
+        layout = tensor.layout
+        out = cls(ffi.string(lib.mote_format_get(layout.format).name).decode(), layout.shape[0 : layout.rank], layout.axis)
+        for plane, memory in ((out._elements, tensor.elements), (out._scales, tensor.scales)):
+            if plane.nbytes:
+                plane[...] = np.frombuffer(ffi.buffer(memory, plane.nbytes), np.uint8)
+        out._tensor.tensor_scale = tensor.tensor_scale
+        return out
+
     def __reduce__(self):
         return _restore, (self.format, self.shape, self.axis, self._elements, self._scales, self.tensor_scale)
 

@@ -15,11 +15,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
-from ._arrays import context
+from ._arrays import MXArray, context, float32_array, format_number, make_layout
 from ._library import MoteValueError, ffi, lib
 
 Value = int
@@ -114,6 +114,14 @@ class Graph:
     def stop_gradient(self, x):
         return self._call("stop_gradient", x)
 
+    def cast(self, x, format):
+        """x in a narrow format, blocks along its last axis: for widen(), slice() and, as a value that it cuts, pieces()."""
+        return self._call("cast", x, format_number(format))
+
+    def widen(self, x):
+        """The same in FP32."""
+        return self._call("widen", x)
+
     def broadcast(self, x, shape):
         return self._call("broadcast", x, len(shape), list(shape))
 
@@ -170,9 +178,9 @@ class Graph:
     def dropout(self, x, probability):
         return self._call("dropout", x, probability)
 
-    def pieces(self, build, values, length, axes=0, result_axis=0):
+    def pieces(self, build, values, length, axes=0, result_axis=0, format="fp32"):
         """build(*pieces) for pieces of length entries of the values along axes (one for all, or one each): its results
-        joined along result_axis, or, where that is None, added up. build is called again for a shorter last piece and
+        joined along result_axis, in format, or, where that is None, added up. build is called again for a shorter last piece and
         makes its parameters with parameter(), as ever. Nothing inside is larger than a piece; see mote_graph_pieces()."""
         raised = []
 
@@ -188,7 +196,8 @@ class Graph:
             raise MoteValueError(f"{len(values)} values to cut, {len(axes)} axes", "argument")
         sum_of_pieces = lib.MOTE_SUM_OF_PIECES
         cut, along = ffi.new("mote_value[]", list(values)), ffi.new("int[]", axes)
-        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, sum_of_pieces if result_axis is None else result_axis])
+        joined = sum_of_pieces if result_axis is None else result_axis
+        options = ffi.new("mote_pieces_options *", [len(values), cut, along, length, joined, format_number(format)])
         made = lib.mote_graph_pieces(self._pointer, options, ffi.callback("mote_piece_builder *", called), ffi.NULL)
         if raised:
             raise raised[0]
@@ -245,6 +254,17 @@ class Graph:
         finally:
             lib.mote_policy_set_destroy(self._context.pointer, out[0])
 
+    def pack_parameters(self) -> None:
+        """For inference: weights that only linear layers read lie in memory in the format in which these read them, with
+        the same bits in the results. After apply_policy, before any plan, without gradients."""
+        self._context.check(lib.mote_graph_pack_parameters(self._pointer))
+
+    def format(self, value: Value) -> str:
+        """The number format in which a value lies in memory."""
+        layout = ffi.new("mote_layout *")
+        self._context.check(lib.mote_graph_value_layout(self._pointer, value, layout))
+        return ffi.string(lib.mote_format_get(layout.format).name).decode()
+
     def shape(self, value: Value) -> Tuple[int, ...]:
         layout = ffi.new("mote_layout *")
         self._context.check(lib.mote_graph_value_layout(self._pointer, value, layout))
@@ -279,7 +299,8 @@ class Graph:
 
 
 class Plan:
-    """A graph with all its memory: plan[value] is a view of an input, a parameter, an output or a gradient.
+    """A graph with all its memory: plan[value] is a view of an input, a parameter, an output or a gradient, or an MXArray,
+    a copy, of what lies in a narrow format.
 
     memory_limit: bytes; segments are computed twice to stay below it, or MoteMemoryError says what would do.
     share: another plan whose parameters this one uses, by name.
@@ -299,16 +320,30 @@ class Plan:
     def run(self, seed: int = 0) -> None:
         self._graph._context.check(lib.mote_plan_run(self._pointer, seed))
 
-    def __getitem__(self, value: Value) -> np.ndarray:
-        data = lib.mote_plan_data(self._pointer, value)
-        if data == ffi.NULL:
+    def set(self, value: Value, x: Any) -> None:
+        """Gives a parameter or an input the values of an array, or of an MXArray in any format, converted to its own. An
+        MXArray in a narrow format that is its own, with blocks along the last axis, keeps its bits."""
+        number = lib.MOTE_INT32 if self._graph.format(value) == "int32" else lib.MOTE_FP32
+        if isinstance(x, MXArray):
+            tensor = x._tensor
+        else:
+            x = np.asarray(x) if number == lib.MOTE_INT32 else float32_array(x)
+            x = x.astype(np.int32 if number == lib.MOTE_INT32 else np.float32, order="C", casting="same_kind", copy=False)
+            tensor = ffi.new("mote_tensor *", {"layout": make_layout(number, x.shape, -1)[0], "tensor_scale": 1.0})
+            tensor.elements = ffi.cast("void *", x.ctypes.data)
+        self._graph._context.check(lib.mote_plan_set(self._pointer, value, tensor))
+
+    def __getitem__(self, value: Value) -> Union[np.ndarray, MXArray]:
+        tensor = ffi.new("mote_tensor *")
+        if lib.mote_plan_tensor(self._pointer, value, tensor) != lib.MOTE_OK:
             raise KeyError(f"value {value} is no input, parameter, gradient or output of the graph")
-        layout = ffi.new("mote_layout *")
-        self._graph._context.check(lib.mote_graph_value_layout(self._graph._pointer, value, layout))
+        layout = tensor.layout
         shape = tuple(layout.shape[0 : layout.rank])
+        if layout.format not in (lib.MOTE_FP32, lib.MOTE_INT32):
+            return MXArray._copy_of(tensor)
         dtype = np.int32 if layout.format == lib.MOTE_INT32 else np.float32
         count = int(np.prod(shape, dtype=np.int64))
-        array = np.frombuffer(ffi.buffer(data, max(count, 1) * 4), dtype)[:count].reshape(shape)
+        array = np.frombuffer(ffi.buffer(tensor.elements, max(count, 1) * 4), dtype)[:count].reshape(shape)
         array.flags.writeable = True
         return _Kept(array, self)
 

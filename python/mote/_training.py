@@ -93,8 +93,10 @@ def _plain(struct) -> Union[dict, list, str, int, float]:
     if not isinstance(struct, ffi.CData):
         return struct
     kind = ffi.typeof(struct)
-    if kind.kind == "array":
-        return ffi.string(struct).decode() if kind.item.cname == "char" else [_plain(item) for item in struct]
+    if kind.kind == "array" and kind.item.cname != "char":
+        return [_plain(item) for item in struct]
+    if kind.kind != "struct":
+        return ffi.string(struct).decode()
     return {name: _plain(getattr(struct, name)) for name, _ in kind.fields}
 
 
@@ -108,19 +110,20 @@ class _Options:
     def __init__(self, kind: str, values: dict):
         self.pointer, self._owned = ffi.new(f"{kind} *"), []
         fields = dict(ffi.typeof(kind).fields)
+        counts = {"data": "data_count", "weights": "weight_count"}
         for name, value in values.items():
-            if name not in fields or name == "data_count":
-                raise TypeError(f"unknown option {name!r}; known: {', '.join(f for f in fields if f != 'data_count')}")
-            if name == "data":
-                self._set_data([] if value is None else value)
+            if name not in fields or name in counts.values():
+                raise TypeError(f"unknown option {name!r}; known: {', '.join(f for f in fields if f not in counts.values())}")
+            if name in counts:
+                setattr(self.pointer, counts[name], self._set_paths(name, [] if value is None else value))
             elif value is not None:
                 setattr(self.pointer, name, self._value(fields[name].type, value))
 
-    def _set_data(self, paths: Paths) -> None:
+    def _set_paths(self, name: str, paths: Paths) -> int:
         paths = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        array = ffi.new("char *[]", [self._string(os.fspath(p)) for p in paths])
-        self._owned.append(array)
-        self.pointer.data, self.pointer.data_count = array, len(paths)
+        self._owned.append(ffi.new("char *[]", [self._string(os.fspath(p)) for p in paths]))
+        setattr(self.pointer, name, self._owned[-1])
+        return len(paths)
 
     def _string(self, text: str):
         self._owned.append(ffi.new("char[]", os.fsencode(text)))

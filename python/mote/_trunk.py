@@ -13,6 +13,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
+from ._arrays import format_number
 from ._graph import NONE, Graph, Value
 from ._library import MoteValueError, ffi, lib
 
@@ -38,7 +39,7 @@ def _index(names, name):
 
 class Trunk:
     """Builds into a graph. config: fields of mote_trunk_config that differ from the published model's; "multimer" chooses
-    that one's. Values m and z go in and come out: template stacks have no m."""
+    that one's, and "stored" is a format's name ("mxint8"), in which values m and z come out. Values m and z go in and come out: template stacks have no m."""
 
     def __init__(self, graph: Graph, config: Optional[dict] = None):
         config = config or {}
@@ -47,12 +48,14 @@ class Trunk:
         for key, value in config.items():
             if not hasattr(self._config, key):
                 raise MoteValueError(f"trunk: unknown key {key!r}", "argument")
-            setattr(self._config, key, value)
+            setattr(self._config, key, format_number(value) if key == "stored" else value)
         graph._context.check(lib.mote_trunk_check(graph._context.pointer, self._config))
 
     @property
     def config(self) -> dict:
-        return {name: getattr(self._config, name) for name, _ in ffi.typeof("mote_trunk_config").fields}
+        found = {name: getattr(self._config, name) for name, _ in ffi.typeof("mote_trunk_config").fields}
+        found["stored"] = ffi.string(lib.mote_format_get(found["stored"]).name).decode()
+        return found
 
     def _state(self, call, *arguments, values) -> Tuple[Value, Value]:
         state = ffi.new("mote_trunk_state *", values)

@@ -3,7 +3,12 @@
 
 #include <string.h>
 
-enum { CHUNK_BYTES = 16384, HEADER_BYTES = 64, GRAIN = 16 };
+enum {
+    FIRST_CHUNK = 512,
+    LARGEST_CHUNK = 16384,
+    HEADER_BYTES = 64,
+    GRAIN = 16
+}; /* each twice the last: many arenas stay small */
 
 struct mote_arena_chunk {
     mote_arena_chunk *next;
@@ -21,7 +26,9 @@ void *mote_arena_allocate(mote_context *context, mote_arena *arena, size_t size)
     size = (size + GRAIN - 1) / GRAIN * GRAIN;
     mote_arena_chunk *chunk = arena->chunks;
     if (!chunk || chunk->capacity - chunk->used < size) {
-        size_t capacity = size > CHUNK_BYTES - HEADER_BYTES ? size : CHUNK_BYTES - HEADER_BYTES;
+        size_t wanted =
+            chunk ? mote_size_min(2 * mote_size_min(chunk->capacity, LARGEST_CHUNK), LARGEST_CHUNK) : FIRST_CHUNK;
+        size_t capacity = size > wanted - HEADER_BYTES ? size : wanted - HEADER_BYTES;
         chunk = mote_allocate(context, capacity + HEADER_BYTES);
         if (!chunk) {
             return NULL;
@@ -42,6 +49,15 @@ char *mote_arena_string(mote_context *context, mote_arena *arena, const char *te
         copy[length] = '\0';
     }
     return copy;
+}
+
+size_t mote_arena_bytes(const mote_arena *arena)
+{
+    size_t bytes = 0;
+    for (const mote_arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->next) {
+        bytes += HEADER_BYTES + chunk->capacity;
+    }
+    return bytes;
 }
 
 void mote_arena_clear(mote_context *context, mote_arena *arena)

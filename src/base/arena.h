@@ -17,6 +17,9 @@ void *mote_arena_allocate(mote_context *context, mote_arena *arena, size_t size)
 /* Copy of length bytes of text with a terminating NUL; NULL with the context's message set. */
 char *mote_arena_string(mote_context *context, mote_arena *arena, const char *text, size_t length);
 
+/* Bytes of all chunks. */
+size_t mote_arena_bytes(const mote_arena *arena);
+
 void mote_arena_clear(mote_context *context, mote_arena *arena);
 
 #endif

@@ -45,7 +45,7 @@ struct mote_context {
     const char *meters;   /* in front of the paths of energy meters; NULL outside tests */
     mote_stop_hook *stop; /* NULL but while a call lasts that can be stopped */
     void *stop_user;
-    char message[1024];
+    char message[4096];
 };
 
 /* Sets the context's message and returns status, so that a failure is one line: return mote_fail(...). */

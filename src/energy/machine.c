@@ -1,7 +1,6 @@
 /* The description of the machine. */
-#include "mote/machine.h"
+#include "energy/machine.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,6 +15,7 @@
 #include "base/parallel.h"
 #include "cpu/cpu.h"
 #include "energy/meter.h"
+#include "mote/machine.h"
 
 static uint64_t read_bytes(const char *path)
 {
@@ -108,4 +108,13 @@ void mote_machine_describe(mote_machine *machine)
     machine->meter_count = meters.count;
     mote_meters_close(&meters);
     describe_libraries(machine);
+}
+
+json_t *mote_machine_json(const mote_context *context)
+{
+    mote_machine machine;
+    mote_machine_describe(&machine);
+    return json_pack("{s:s s:s s:i s:I}", "processor", machine.processor, "level",
+                     mote_cpu_level_name(mote_context_cpu(context)), "threads", mote_context_threads(context),
+                     "memory_bytes", (json_int_t)machine.memory_bytes);
 }

@@ -19,6 +19,7 @@ static void *zeros(mote_features *f, size_t count, size_t size)
                   f->clusters + f->extra, f->length);
         return NULL;
     }
+    f->bytes += bytes;
     void *array = mote_arena_allocate(context, &f->memory->arena, bytes);
     return array ? memset(array, 0, bytes) : NULL;
 }

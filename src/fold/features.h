@@ -43,6 +43,7 @@ typedef struct mote_features {
     float *template_atom_mask;           /* [4, length, 37]: zeros */
     float template_mask[MOTE_TEMPLATES]; /* zeros */
     mote_features_options options;
+    size_t bytes; /* of all that and of what drawing needs */
     struct mote_features_memory *memory;
 } mote_features;
 

@@ -23,6 +23,12 @@ size_t mote_value_bytes(mote_context *context, const mote_layout *layout)
            (layout->format == MOTE_NVFP4 ? MOTE_PLACE_ALIGNMENT : 0);
 }
 
+/* Behind both planes. */
+static uint8_t *tensor_scale_place(const mote_layout_sizes *sizes, void *memory)
+{
+    return (uint8_t *)memory + rounded(sizes->element_bytes) + rounded(sizes->scale_bytes);
+}
+
 mote_tensor mote_value_tensor(mote_context *context, const mote_layout *layout, void *memory)
 {
     mote_layout_sizes sizes = {0};
@@ -32,9 +38,18 @@ mote_tensor mote_value_tensor(mote_context *context, const mote_layout *layout, 
         tensor.scales = (uint8_t *)memory + rounded(sizes.element_bytes);
     }
     if (layout->format == MOTE_NVFP4) {
-        memcpy(&tensor.tensor_scale, tensor.scales + rounded(sizes.scale_bytes), sizeof tensor.tensor_scale);
+        memcpy(&tensor.tensor_scale, tensor_scale_place(&sizes, memory), sizeof tensor.tensor_scale);
     }
     return tensor;
+}
+
+void mote_value_keep_scale(mote_context *context, const mote_tensor *tensor)
+{
+    mote_layout_sizes sizes = {0};
+    if (tensor->layout.format == MOTE_NVFP4) {
+        mote_layout_measure(context, &tensor->layout, &sizes);
+        memcpy(tensor_scale_place(&sizes, tensor->elements), &tensor->tensor_scale, sizeof tensor->tensor_scale);
+    }
 }
 
 /* ---- constant ---- */
@@ -116,6 +131,17 @@ mote_value mote_core_sum(mote_graph *graph, mote_value a, mote_value b)
 
 /* ---- cast and widen ---- */
 
+/* Gradients pass straight through the rounding. Casts that group dimensions otherwise are made when there are gradients
+ * already. */
+static void pass_through(mote_graph *graph, const mote_node *node, const mote_value *dy, const bool *needed,
+                         mote_value *dx)
+{
+    (void)graph;
+    (void)node;
+    (void)needed;
+    dx[0] = dy[0];
+}
+
 typedef struct cast {
     mote_quantize_options options;
     uint8_t format, rank, axis;
@@ -156,15 +182,11 @@ static mote_status cast_run(const mote_run *run, const mote_node *node)
     mote_quantize_options options = a->options;
     options.seed += mote_run_stream(run, node);
     mote_status status = mote_quantize(run->context, mote_run_input(run, node, 0), NULL, &options, &tensor);
-    if (status == MOTE_OK && layout->format == MOTE_NVFP4) {
-        mote_layout_sizes sizes = {0};
-        mote_layout_measure(run->context, layout, &sizes);
-        memcpy(tensor.scales + rounded(sizes.scale_bytes), &tensor.tensor_scale, sizeof tensor.tensor_scale);
-    }
+    mote_value_keep_scale(run->context, &tensor);
     return status;
 }
 
-static const mote_op cast_op = {.name = "cast", .infer = cast_infer, .run = cast_run};
+static const mote_op cast_op = {.name = "cast", .infer = cast_infer, .differentiate = pass_through, .run = cast_run};
 
 mote_value mote_core_cast(mote_graph *graph, mote_value x, const mote_layout *layout,
                           const mote_quantize_options *options)
@@ -189,6 +211,10 @@ static mote_status widen_infer(mote_graph *graph, mote_node *node)
         return mote_node_fail(graph, node, "input 0 is missing");
     }
     const mote_layout *layout = mote_layout_of(graph, node->inputs[0]);
+    if (mote_format_get(layout->format)->kind != MOTE_KIND_TARGET) {
+        return mote_node_fail(graph, node, "input 0: %s is no format of numbers",
+                              mote_format_get(layout->format)->name);
+    }
     return mote_node_result(graph, node, MOTE_FP32, layout->rank, layout->shape);
 }
 
@@ -199,7 +225,8 @@ static mote_status widen_run(const mote_run *run, const mote_node *node)
     return mote_dequantize(run->context, &tensor, mote_run_output(run, node, 0), NULL);
 }
 
-static const mote_op widen_op = {.name = "widen", .infer = widen_infer, .run = widen_run};
+static const mote_op widen_op = {
+    .name = "widen", .infer = widen_infer, .differentiate = pass_through, .run = widen_run};
 
 mote_value mote_core_widen(mote_graph *graph, mote_value x)
 {

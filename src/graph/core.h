@@ -25,4 +25,8 @@ size_t mote_value_bytes(mote_context *context, const mote_layout *layout);
 /* A value in any format, at memory, as a tensor. */
 mote_tensor mote_value_tensor(mote_context *context, const mote_layout *layout, void *memory);
 
+/* Puts the tensor scale of such a tensor, after a conversion to it, where mote_value_tensor() finds it; only nvfp4 has
+ * one. */
+void mote_value_keep_scale(mote_context *context, const mote_tensor *tensor);
+
 #endif

@@ -95,6 +95,14 @@ static void leave_caches(walk *w, mote_value value)
     }
 }
 
+/* What is moved where pieces of a value are copied, or converted, between its place and the body's. */
+static double bytes_of_copies(const mote_graph *graph, mote_value value, int axis)
+{
+    const mote_layout *layout = mote_layout_of(graph, value);
+    mote_layout seen = mote_pieces_seen(layout, axis, axis == MOTE_WHOLE ? 0 : layout->shape[axis]);
+    return mote_pieces_lie(layout, axis) ? 0 : bytes_of(graph, value) + (double)mote_value_bytes(graph->context, &seen);
+}
+
 /* The bodies, so many times as there are pieces, and what is copied from and to their places. */
 static mote_status add_pieces(walk *w, const mote_node *node)
 {
@@ -110,14 +118,13 @@ static mote_status add_pieces(walk *w, const mote_node *node)
         }
     }
     for (int k = 0; k < p->input_count; k++) {
-        bool lies = mote_pieces_lie(mote_layout_of(w->graph, node->inputs[k]), p->input_axes[k]);
-        move(w, lies ? 0 : 2 * bytes_of(w->graph, node->inputs[k]));
+        move(w, bytes_of_copies(w->graph, node->inputs[k], p->input_axes[k]));
         leave_caches(w, node->inputs[k]);
     }
     for (int r = 0; r < p->result_count; r++) {
-        bool lies = mote_pieces_lie(mote_layout_of(w->graph, node->outputs[r]), p->result_axes[r]);
-        double copies = p->result_axes[r] == MOTE_WHOLE ? 3 * (whole + (p->bodies[1].graph != NULL) - 1) : lies ? 0 : 2;
-        move(w, copies * bytes_of(w->graph, node->outputs[r]));
+        double sums = p->result_axes[r] == MOTE_WHOLE ? 3 * (whole + (p->bodies[1].graph != NULL) - 1) : 0;
+        move(w, sums * bytes_of(w->graph, node->outputs[r]));
+        move(w, bytes_of_copies(w->graph, node->outputs[r], p->result_axes[r]));
         leave_caches(w, node->outputs[r]);
     }
     return status;

@@ -2,6 +2,7 @@
  * Source: Griewank and Walther, Evaluating Derivatives, 2nd edition, section 3.2. */
 #include <string.h>
 
+#include "formats/element.h"
 #include "graph/core.h"
 #include "graph/graph.h"
 
@@ -25,7 +26,8 @@ static void mark_needed(state *s)
             any = any || (!node->op->stops && node->inputs[k] >= 0 && s->needed[node->inputs[k]]);
         }
         for (int o = 0; o < node->output_count; o++) {
-            s->needed[node->outputs[o]] = any && mote_layout_of(graph, node->outputs[o])->format == MOTE_FP32;
+            mote_format format = mote_layout_of(graph, node->outputs[o])->format;
+            s->needed[node->outputs[o]] = any && mote_format_get(format)->kind == MOTE_KIND_TARGET;
         }
     }
 }
@@ -131,6 +133,13 @@ mote_status mote_graph_differentiate(mote_graph *graph, mote_value loss)
     }
     if (loss < 0 || loss >= graph->value_count || mote_value_count(graph, loss) != 1) {
         return mote_graph_fail(graph, MOTE_ERROR_SHAPE, "differentiate: the loss must be one number");
+    }
+    for (int v = 0; v < graph->value_count; v++) {
+        if (graph->values[v].kind == MOTE_VALUE_PARAMETER && mote_format_is_block(graph->values[v].layout.format)) {
+            return mote_fail(graph->context, MOTE_ERROR_ARGUMENT,
+                             "differentiate: parameter '%s' is packed; gradients are those of FP32 parameters",
+                             graph->values[v].name);
+        }
     }
     graph->values[loss].kept = true;
     return mote_graph_differentiate_from(graph, loss, MOTE_NO_VALUE);

@@ -9,7 +9,7 @@
 #include "formats/layout.h"
 #include "graph/pieces.h"
 
-enum { FIRST_CAPACITY = 64 };
+enum { FIRST_CAPACITY = 8 }; /* most graphs are bodies of pieces, which are small and many */
 
 mote_status mote_graph_create(mote_context *context, mote_graph **graph)
 {
@@ -231,8 +231,9 @@ static bool set_shape(mote_graph *graph, mote_layout *layout, mote_format format
 mote_value mote_graph_input(mote_graph *graph, const char *name, mote_format format, int rank, const size_t *shape)
 {
     mote_value_info info = {.kind = MOTE_VALUE_INPUT};
-    if (graph->status == MOTE_OK && format != MOTE_FP32 && format != MOTE_INT32) {
-        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "input '%s': expected fp32 or int32", name);
+    const mote_format_traits *traits = mote_format_get(format);
+    if (graph->status == MOTE_OK && (!traits || (traits->kind != MOTE_KIND_TARGET && format != MOTE_INT32))) {
+        mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "input '%s': expected int32 or a format from fp32 to nvfp4", name);
     }
     if (graph->status != MOTE_OK || !set_shape(graph, &info.layout, format, rank, shape)) {
         return MOTE_NO_VALUE;
@@ -265,6 +266,13 @@ void mote_graph_want_gradient(mote_graph *graph, mote_value input)
 {
     if (known(graph, input)) {
         graph->values[input].wanted = true;
+    }
+}
+
+void mote_graph_consume(mote_graph *graph, mote_value input)
+{
+    if (known(graph, input) && graph->values[input].kind == MOTE_VALUE_INPUT) {
+        graph->values[input].consumed = true;
     }
 }
 

@@ -44,9 +44,11 @@ typedef struct mote_value_info {
     int producer;       /* node, or -1 */
     bool kept;          /* an output of the graph */
     bool wanted;        /* an input whose gradient is asked for */
+    bool consumed;      /* an input that is gone when it has been read */
     mote_value gradient;
     mote_initializer initializer;
     double spread;
+    mote_quantize_options conversion; /* from FP32, of parameters in block formats; deterministic */
 } mote_value_info;
 
 struct mote_graph {
@@ -103,10 +105,11 @@ struct mote_op {
     size_t (*workspace)(mote_context *context, const mote_graph *graph, const mote_node *node);
     /* Attributes as text; NULL: there are none. */
     void (*describe)(const mote_node *node, char *text, size_t size);
-    /* The block layout in which run() would rather read an input that the forward pass saved for it: fills format and
-     * axis and the options of the conversion, or returns false. NULL: FP32 only. */
-    bool (*saved_layout)(const mote_graph *graph, const mote_node *node, int input, mote_layout *layout,
-                         mote_quantize_options *options);
+    /* The block layout in which run() would rather read an input that is kept for it, by the forward pass or as a
+     * parameter, with the results that FP32 gives: fills layout and the options of the conversion, or returns false.
+     * NULL: FP32 only. */
+    bool (*kept_layout)(const mote_graph *graph, const mote_node *node, int input, mote_layout *layout,
+                        mote_quantize_options *options);
     unsigned in_place;        /* of its nodes */
     unsigned exact_inputs;    /* bit i: input i must not be rounded when it is saved (targets, statistics) */
     unsigned may_be_infinite; /* bit o: infinities in output o are no failure */

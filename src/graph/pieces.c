@@ -36,6 +36,31 @@ void mote_pieces_destroy(mote_graph *graph)
     }
 }
 
+/* Of a plan: places and pointers of each value. */
+static uint64_t places_bytes(const mote_graph *graph)
+{
+    return (uint64_t)(graph->value_count + 1) * (3 * sizeof(int) + 2 * sizeof(uint64_t) + sizeof(void *));
+}
+
+static uint64_t own_bytes(const mote_graph *graph)
+{
+    return (uint64_t)graph->node_capacity * (sizeof *graph->nodes + sizeof *graph->order) +
+           (uint64_t)graph->value_capacity * sizeof *graph->values + mote_arena_bytes(&graph->names) + sizeof *graph;
+}
+
+uint64_t mote_graph_bytes(const mote_graph *graph)
+{
+    uint64_t bytes = 2 * own_bytes(graph) + places_bytes(graph); /* a plan has a copy of it */
+    for (const mote_pieces *p = graph->pieces; p; p = p->next) {
+        bytes += sizeof *p;
+        for (int b = 0; b < MOTE_BODIES && p->bodies[b].graph; b++) {
+            const mote_graph *body = p->bodies[b].graph;
+            bytes += own_bytes(body) + places_bytes(body);
+        }
+    }
+    return bytes;
+}
+
 /* ---- shapes ---- */
 
 mote_layout mote_pieces_resize(const mote_layout *layout, int axis, size_t length)
@@ -47,13 +72,27 @@ mote_layout mote_pieces_resize(const mote_layout *layout, int axis, size_t lengt
     return resized;
 }
 
+static bool is_narrow(const mote_layout *layout)
+{
+    return layout->format != MOTE_FP32 && mote_format_get(layout->format)->kind == MOTE_KIND_TARGET;
+}
+
+mote_layout mote_pieces_seen(const mote_layout *layout, int axis, size_t length)
+{
+    mote_layout seen = mote_pieces_resize(layout, axis, length);
+    if (axis != MOTE_WHOLE && is_narrow(layout)) {
+        seen.format = MOTE_FP32;
+    }
+    return seen;
+}
+
 bool mote_pieces_lie(const mote_layout *layout, int axis)
 {
     size_t in_front = 1;
     for (int d = 0; d < axis; d++) {
         in_front *= layout->shape[d];
     }
-    return axis == MOTE_WHOLE || in_front == 1;
+    return axis == MOTE_WHOLE || (in_front == 1 && !is_narrow(layout));
 }
 
 /* ---- building ---- */
@@ -75,7 +114,7 @@ static void add_pieces(const draft *d, mote_value *pieces)
 {
     for (int k = 0; k < d->cut; k++) {
         mote_value_info info = {.kind = MOTE_VALUE_INPUT, .name = "piece", .producer = -1};
-        info.layout = mote_pieces_resize(mote_layout_of(d->graph, d->inputs[k]), d->pieces->input_axes[k], d->length);
+        info.layout = mote_pieces_seen(mote_layout_of(d->graph, d->inputs[k]), d->pieces->input_axes[k], d->length);
         pieces[k] = mote_graph_append_value(d->graph, &info);
     }
 }
@@ -131,7 +170,7 @@ static void add_inputs(draft *d)
         mote_value_info info = d->graph->values[d->inputs[k]];
         char name[32];
         int length = snprintf(name, sizeof name, "%s.%d", k < d->cut ? "piece" : "whole", k);
-        info.layout = mote_pieces_resize(&info.layout, d->pieces->input_axes[k], d->length);
+        info.layout = mote_pieces_seen(&info.layout, d->pieces->input_axes[k], d->length);
         if (k < d->cut || info.kind == MOTE_VALUE_RESULT) {
             info.name = mote_arena_string(body->context, &body->names, name, (size_t)length);
         }
@@ -242,6 +281,10 @@ static mote_status check_result(const draft *d, mote_value result, int axis)
                                "expected %zu entries there, as the piece has",
                                layout.rank, axis >= 0 && axis < layout.rank ? layout.shape[axis] : 0, axis, d->length);
     }
+    if (mote_format_get(d->pieces->format)->block_length > 1 && axis == layout.rank - 1) {
+        return mote_graph_fail(graph, MOTE_ERROR_SHAPE, "pieces: blocks of %s run along the last axis, which is cut",
+                               mote_format_get(d->pieces->format)->name);
+    }
     const mote_body *first = d->pieces->bodies;
     if (d->body != first) {
         const mote_layout *other = mote_layout_of(first->graph, first->results[0]);
@@ -272,6 +315,21 @@ static void build_body(draft *d, mote_piece_builder *build, void *argument)
     }
 }
 
+/* The format in which results are put down: nvfp4's scale of a whole tensor is not known before the last piece, and
+ * sums are added up in FP32. */
+static mote_status check_format(mote_graph *graph, const mote_pieces_options *o)
+{
+    const mote_format_traits *traits = mote_format_get(o->format);
+    if (!traits || traits->kind != MOTE_KIND_TARGET || o->format == MOTE_NVFP4) {
+        return mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "pieces: results cannot be put down in %s",
+                               traits ? traits->name : "an unknown format");
+    }
+    if (o->format != MOTE_FP32 && o->result_axis == MOTE_SUM_OF_PIECES) {
+        return mote_graph_fail(graph, MOTE_ERROR_ARGUMENT, "pieces: a sum of pieces is fp32, not %s", traits->name);
+    }
+    return MOTE_OK;
+}
+
 /* The values that are cut: of one extent along their axes, which becomes *extent. */
 static mote_status check_cut(mote_graph *graph, const mote_pieces_options *o, size_t *extent)
 {
@@ -292,6 +350,14 @@ static mote_status check_cut(mote_graph *graph, const mote_pieces_options *o, si
             return mote_graph_fail(graph, MOTE_ERROR_SHAPE, "pieces: value %d of those to cut has %d dimensions, no %d",
                                    k, layout->rank, o->axes[k]);
         }
+        if (mote_format_get(layout->format)->block_length > 1 &&
+            (layout->axis != layout->rank - 1 || o->axes[k] == layout->axis)) {
+            return mote_graph_fail(
+                graph, MOTE_ERROR_SHAPE,
+                "pieces: value %d of those to cut has blocks of %s along axis %d: they must run along "
+                "the last one, and the cut along another",
+                k, mote_format_get(layout->format)->name, layout->axis);
+        }
         size_t found = layout->shape[o->axes[k]];
         *extent = k == 0 ? found : *extent;
         if (found != *extent || found == 0) {
@@ -307,7 +373,7 @@ mote_pieces *mote_pieces_build(mote_graph *graph, const mote_pieces_options *o, 
                                void *argument, mote_value inputs[MOTE_NODE_INPUTS])
 {
     size_t extent = 0;
-    if (graph->status != MOTE_OK || check_cut(graph, o, &extent) != MOTE_OK) {
+    if (graph->status != MOTE_OK || check_cut(graph, o, &extent) != MOTE_OK || check_format(graph, o) != MOTE_OK) {
         return NULL;
     }
     mote_pieces *p = create(graph);
@@ -319,6 +385,7 @@ mote_pieces *mote_pieces_build(mote_graph *graph, const mote_pieces_options *o, 
     p->input_count = o->count;
     p->result_count = 1;
     p->result_axes[0] = o->result_axis;
+    p->format = o->format;
     memcpy(p->input_axes, o->axes, (size_t)o->count * sizeof *o->axes);
     memcpy(inputs, o->values, (size_t)o->count * sizeof *inputs);
     mote_value again = graph->again, first = graph->value_count;
@@ -421,7 +488,7 @@ static mote_status plan_body(mote_graph *graph, mote_body *body)
     return MOTE_OK;
 }
 
-/* Its values, and behind them the pieces that do not lie in one stretch. */
+/* Its values, and behind them the pieces that are not used where they are. */
 static size_t scratch_bytes(const mote_graph *graph, const mote_node *node, const mote_body *body)
 {
     const mote_pieces *p = mote_node_pieces(node);

@@ -24,6 +24,7 @@ struct mote_pieces {
     size_t extent, length; /* of what is cut, and of a piece, along the axes */
     int input_count, result_count;
     int input_axes[MOTE_NODE_INPUTS], result_axes[MOTE_NODE_OUTPUTS];
+    mote_format format; /* of the first result; gradients are FP32 */
     mote_body bodies[MOTE_BODIES];
     mote_pieces *next; /* of the graph's */
 };
@@ -52,12 +53,18 @@ mote_pieces *mote_pieces_differentiate(mote_graph *graph, const mote_pieces *pie
 /* Layout of a value of which the body sees pieces, or the body's value for pieces of this length. */
 mote_layout mote_pieces_resize(const mote_layout *layout, int axis, size_t length);
 
-/* True if pieces of a value lie in one stretch each, so that they are used where they are. */
+/* The body's layout for a piece of an input: what is cut is FP32 there whatever it is outside, but for integers. */
+mote_layout mote_pieces_seen(const mote_layout *layout, int axis, size_t length);
+
+/* True if pieces of a value are used where they are: in one stretch each, and as the body has them. */
 bool mote_pieces_lie(const mote_layout *layout, int axis);
 
 /* For a plan's copy of a graph: plans all bodies, once for all plans as no policy changes their values, and gives their
  * nodes scratch memory. */
 mote_status mote_pieces_plan(mote_graph *graph);
+
+/* Bytes of the description of a graph, its bodies and one plan of it: what they take beside the memory of values. */
+uint64_t mote_graph_bytes(const mote_graph *graph);
 
 /* Releases all that the graph owns. */
 void mote_pieces_destroy(mote_graph *graph);

@@ -14,6 +14,12 @@ static int root_of(const mote_places *p, int value)
     return value;
 }
 
+/* True if a value lies in the arena. */
+static bool in_arena(const mote_value_info *info)
+{
+    return info->kind == MOTE_VALUE_RESULT || (info->kind == MOTE_VALUE_INPUT && info->consumed);
+}
+
 /* Values that are another shape of what they read. */
 static void join_views(const mote_graph *graph, mote_places *p)
 {
@@ -28,7 +34,8 @@ static void join_views(const mote_graph *graph, mote_places *p)
 static void find_lifetimes(const mote_graph *graph, mote_places *p)
 {
     for (int v = 0; v < graph->value_count; v++) {
-        p->first[v] = p->last[v] = MOTE_NO_PLACE;
+        bool consumed = in_arena(&graph->values[v]) && graph->values[v].kind == MOTE_VALUE_INPUT;
+        p->first[v] = p->last[v] = consumed ? 0 : MOTE_NO_PLACE;
     }
     for (int i = 0; i < graph->order_count; i++) {
         const mote_node *node = &graph->nodes[graph->order[i]];
@@ -61,7 +68,7 @@ static bool may_replace(const mote_graph *graph, const mote_places *p, int posit
         return false;
     }
     int root = root_of(p, value);
-    if (graph->values[root].kind != MOTE_VALUE_RESULT || p->last[root] != position ||
+    if (!in_arena(&graph->values[root]) || p->last[root] != position ||
         mote_value_count(graph, root) != mote_value_count(graph, node->outputs[0]) ||
         p->bytes[root] != p->bytes[node->outputs[0]] || p->first[root] == position) {
         return false;
@@ -142,7 +149,7 @@ static mote_status pack(const mote_graph *graph, mote_places *p)
     int found = 0, placed = 0;
     for (int v = 0; items && sorted && v < graph->value_count; v++) {
         bool root = p->root[v] == v;
-        if (graph->values[v].kind == MOTE_VALUE_RESULT && root && p->first[v] != MOTE_NO_PLACE && p->bytes[v]) {
+        if (in_arena(&graph->values[v]) && root && p->first[v] != MOTE_NO_PLACE && p->bytes[v]) {
             items[found++] = (item){v, p->bytes[v], p->first[v]};
         }
     }
@@ -162,8 +169,8 @@ static mote_status pack(const mote_graph *graph, mote_places *p)
 
 static bool is_live(const mote_graph *graph, const mote_places *p, int value, int position)
 {
-    return graph->values[value].kind == MOTE_VALUE_RESULT && p->root[value] == value &&
-           p->first[value] != MOTE_NO_PLACE && p->first[value] <= position && p->last[value] >= position;
+    return in_arena(&graph->values[value]) && p->root[value] == value && p->first[value] != MOTE_NO_PLACE &&
+           p->first[value] <= position && p->last[value] >= position;
 }
 
 uint64_t mote_places_live(const mote_graph *graph, const mote_places *places, int position)
@@ -224,7 +231,7 @@ mote_status mote_places_find(mote_graph *graph, bool shared_parameters, mote_pla
         if (graph->values[v].kind == MOTE_VALUE_PARAMETER && !shared_parameters) {
             p->offset[v] = p->parameters;
             p->parameters += p->bytes[v];
-        } else if (graph->values[v].kind == MOTE_VALUE_INPUT) {
+        } else if (graph->values[v].kind == MOTE_VALUE_INPUT && !graph->values[v].consumed) {
             p->offset[v] = p->inputs;
             p->inputs += p->bytes[v];
         }

@@ -4,10 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/parallel.h"
-#include "base/philox.h"
+#include "formats/element.h"
 #include "formats/layout.h"
-#include "kernels/kernels.h"
+#include "graph/core.h"
 
 /* ---- making ---- */
 
@@ -80,6 +79,30 @@ mote_status mote_plan_measure(mote_graph *graph, const mote_plan_options *option
     return status;
 }
 
+/* Whether one can be the other: their shape, their format, and how values become those of the format. */
+static mote_status check_shared(mote_plan *plan, const mote_value_info *info, const mote_value_info *other)
+{
+    const mote_layout *layout = &info->layout;
+    if (layout->rank != other->layout.rank ||
+        memcmp(layout->shape, other->layout.shape, (size_t)layout->rank * sizeof *layout->shape) != 0) {
+        return mote_fail(plan->context, MOTE_ERROR_SHAPE, "shared parameter '%s' has another shape", info->name);
+    }
+    const char *here = mote_format_get(layout->format)->name, *there = mote_format_get(other->layout.format)->name;
+    if (!mote_layout_same(layout, &other->layout)) {
+        return mote_fail(plan->context, MOTE_ERROR_ARGUMENT,
+                         "shared parameter '%s' is %s in the plan to share with, %s in this graph: pack the parameters "
+                         "of both or of none, under the same policy",
+                         info->name, there, here);
+    }
+    if (info->conversion.rounding != other->conversion.rounding ||
+        info->conversion.scale_rule != other->conversion.scale_rule) {
+        return mote_fail(plan->context, MOTE_ERROR_ARGUMENT,
+                         "shared parameter '%s' is packed as %s under another rounding or scale rule", info->name,
+                         here);
+    }
+    return MOTE_OK;
+}
+
 /* The parameter of another plan with this name and shape. */
 static mote_status shared_parameter(mote_plan *plan, int value, void **data)
 {
@@ -87,12 +110,8 @@ static mote_status shared_parameter(mote_plan *plan, int value, void **data)
     const mote_graph *other = &plan->share->graph;
     for (int v = 0; v < other->value_count; v++) {
         if (other->values[v].kind == MOTE_VALUE_PARAMETER && strcmp(other->values[v].name, info->name) == 0) {
-            if (!mote_layout_same(&other->values[v].layout, &info->layout)) {
-                return mote_fail(plan->context, MOTE_ERROR_SHAPE, "shared parameter '%s' has another shape",
-                                 info->name);
-            }
             *data = plan->share->data[v];
-            return MOTE_OK;
+            return check_shared(plan, info, &other->values[v]);
         }
     }
     return mote_fail(plan->context, MOTE_ERROR_ARGUMENT, "the plan to share with has no parameter '%s'", info->name);
@@ -105,7 +124,9 @@ static mote_status bind(mote_plan *plan)
         int root = p->root[v];
         plan->data[v] = NULL;
         switch (plan->graph.values[root].kind) {
-        case MOTE_VALUE_INPUT: plan->data[v] = plan->inputs + p->offset[root]; break;
+        case MOTE_VALUE_INPUT:
+            plan->data[v] = (plan->graph.values[root].consumed ? plan->arena : plan->inputs) + p->offset[root];
+            break;
         case MOTE_VALUE_PARAMETER:
             if (plan->share) {
                 mote_status status = shared_parameter(plan, root, &plan->data[v]);
@@ -176,33 +197,6 @@ void mote_plan_destroy(mote_plan *plan)
 
 mote_plan_memory mote_plan_get_memory(const mote_plan *plan) { return plan->places.memory; }
 
-void *mote_plan_data(const mote_plan *plan, mote_value value)
-{
-    if (value < 0 || value >= plan->graph.value_count) {
-        return NULL;
-    }
-    const mote_value_info *info = &plan->graph.values[value];
-    return info->kind == MOTE_VALUE_RESULT && !info->kept ? NULL : plan->data[value];
-}
-
-mote_status mote_plan_set(mote_plan *plan, mote_value value, const mote_tensor *tensor)
-{
-    bool there = value >= 0 && value < plan->graph.value_count && plan->graph.values[value].kind != MOTE_VALUE_RESULT;
-    if (!there) {
-        return mote_fail(plan->context, MOTE_ERROR_ARGUMENT, "value %d is neither parameter nor input", (int)value);
-    }
-    const mote_value_info *info = &plan->graph.values[value];
-    const mote_layout *from = &tensor->layout, *to = &info->layout;
-    bool same = from->rank == to->rank;
-    for (int d = 0; same && d < to->rank; d++) {
-        same = from->shape[d] == to->shape[d];
-    }
-    if (!same) {
-        return mote_fail(plan->context, MOTE_ERROR_SHAPE, "'%s' has another shape than its values", info->name);
-    }
-    return mote_dequantize(plan->context, tensor, plan->data[value], NULL);
-}
-
 void mote_plan_set_watch(mote_plan *plan, mote_plan_watch *watch, void *user)
 {
     plan->watch = watch;
@@ -214,75 +208,37 @@ uint64_t mote_plan_live_bytes(const mote_plan *plan, size_t index)
     return index < (size_t)plan->graph.order_count ? mote_places_live(&plan->graph, &plan->places, (int)index) : 0;
 }
 
-/* ---- starting values ---- */
-
-static uint64_t hash_name(const char *name)
-{
-    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
-    for (; *name; name++) {
-        hash = (hash ^ (uint8_t)*name) * UINT64_C(1099511628211);
-    }
-    return hash;
-}
-
-typedef struct fill_job {
-    float *values;
-    size_t count;
-    uint64_t seed;
-    double spread;
-} fill_job;
-
-enum { FILL_GROUP = 4096 };
-
-/* Box-Muller on the words of one Philox group: four normal numbers. */
-static void fill_task(void *argument, size_t index, void *scratch)
-{
-    const fill_job *j = argument;
-    size_t end = mote_size_min(j->count, (index + 1) * FILL_GROUP);
-    (void)scratch;
-    for (size_t i = index * FILL_GROUP; i < end; i += 4) {
-        uint32_t words[4];
-        float numbers[4];
-        mote_philox_group(j->seed, i / 4, words);
-        for (int k = 0; k < 4; k += 2) {
-            double radius = sqrt(-2 * log(((double)words[k] + 1) * 0x1p-32));
-            double angle = 2 * 3.14159265358979323846 * (double)words[k + 1] * 0x1p-32;
-            numbers[k] = (float)(j->spread * radius * cos(angle));
-            numbers[k + 1] = (float)(j->spread * radius * sin(angle));
-        }
-        memcpy(j->values + i, numbers, mote_size_min(4, end - i) * sizeof *numbers);
-    }
-}
-
-mote_status mote_plan_initialize(mote_plan *plan, uint64_t seed)
-{
-    for (int v = 0; v < plan->graph.value_count; v++) {
-        const mote_value_info *info = &plan->graph.values[v];
-        if (info->kind != MOTE_VALUE_PARAMETER) {
-            continue;
-        }
-        fill_job j = {plan->data[v], mote_value_count(&plan->graph, v), seed + hash_name(info->name), info->spread};
-        if (info->initializer == MOTE_INITIAL_NORMAL) {
-            mote_parallel_for(plan->context, mote_size_divide_up(j.count, FILL_GROUP), fill_task, &j);
-            continue;
-        }
-        float number = info->initializer == MOTE_INITIAL_ONES ? 1.0f : 0.0f;
-        number = info->initializer == MOTE_INITIAL_NUMBER ? (float)info->spread : number;
-        for (size_t i = 0; i < j.count; i++) {
-            j.values[i] = number;
-        }
-    }
-    return MOTE_OK;
-}
-
 /* ---- running ---- */
+
+/* 16-bit codes or block scales say where a number is not finite. */
+static bool is_narrow_finite(const mote_run *run, mote_value value)
+{
+    const mote_layout *layout = mote_layout_of(run->graph, value);
+    mote_tensor tensor = mote_value_tensor(run->context, layout, run->data[value]);
+    mote_layout_sizes sizes = {0};
+    mote_layout_measure(run->context, layout, &sizes);
+    const uint16_t *codes = tensor.elements, infinity = layout->format == MOTE_BF16 ? 0x7F80 : 0x7C00;
+    const uint8_t nan = layout->format == MOTE_NVFP4 ? 0x7F : 0xFF;
+    bool finite = true;
+    for (size_t i = 0; i < sizes.scale_bytes && finite; i++) {
+        finite = (tensor.scales[i] & nan) != nan;
+    }
+    for (size_t i = 0; i < sizes.count && !sizes.scale_bytes && finite; i++) {
+        finite = (codes[i] & infinity) != infinity;
+    }
+    return finite;
+}
 
 static bool is_finite(const mote_run *run, mote_value value)
 {
     const float *x = run->data[value];
     size_t count = mote_value_count(run->graph, value);
-    if (mote_layout_of(run->graph, value)->format != MOTE_FP32 || !x) {
+    mote_format format = mote_layout_of(run->graph, value)->format;
+    if (mote_format_get(format)->kind != MOTE_KIND_TARGET || !x) {
         return true;
+    }
+    if (format != MOTE_FP32) {
+        return is_narrow_finite(run, value);
     }
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(x[i])) {
@@ -329,13 +285,36 @@ mote_status mote_plan_run(mote_plan *plan, uint64_t seed)
     return mote_run_nodes(&run);
 }
 
+/* Whether an input or a parameter is finite, packed or not. */
+static mote_status look_at_given(const mote_run *run, mote_value value, bool *finite)
+{
+    const mote_layout *layout = mote_layout_of(run->graph, value);
+    mote_summary summary;
+    *finite = is_finite(run, value);
+    if (!mote_format_is_block(layout->format)) {
+        return MOTE_OK;
+    }
+    mote_tensor tensor = mote_value_tensor(run->context, layout, run->data[value]);
+    mote_status status = mote_summarize(run->context, &tensor, &summary);
+    *finite = status == MOTE_OK && summary.nonfinite == 0;
+    return status;
+}
+
 mote_status mote_plan_find_nonfinite(mote_plan *plan, uint64_t seed, int *found)
 {
     const mote_graph *graph = &plan->graph;
     mote_run run = {plan->context, graph, plan->data, seed, found, plan->watch, plan->watch_user};
     *found = 0;
     for (int v = 0; v < graph->value_count; v++) {
-        if (graph->values[v].kind != MOTE_VALUE_RESULT && !is_finite(&run, v)) {
+        bool finite;
+        if (graph->values[v].kind == MOTE_VALUE_RESULT) {
+            continue;
+        }
+        mote_status status = look_at_given(&run, v, &finite);
+        if (status != MOTE_OK) {
+            return status;
+        }
+        if (!finite) {
             *found = 1;
             mote_fail(plan->context, MOTE_OK, "%s '%s' has a value that is not finite",
                       graph->values[v].kind == MOTE_VALUE_INPUT ? "input" : "parameter", graph->values[v].name);

@@ -92,7 +92,7 @@ static void save_inputs(saver *s, int index, mote_format saved)
         }
         mote_layout layout = *mote_layout_of(graph, value);
         mote_quantize_options options = {0};
-        bool blocks = node->op->saved_layout && node->op->saved_layout(graph, node, k, &layout, &options);
+        bool blocks = node->op->kept_layout && node->op->kept_layout(graph, node, k, &layout, &options);
         if (layout.format != MOTE_FP32 && !blocks) {
             continue;
         }

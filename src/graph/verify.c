@@ -41,7 +41,7 @@ static mote_status check_shapes(mote_graph *graph, int index)
         same = a->format == b->format && mote_same_shape(graph, outputs[i], copy.outputs[i]);
     }
     graph->value_count = values;
-    if (graph->status == MOTE_ERROR_MEMORY) {
+    if (graph->status != MOTE_OK) { /* the rule says itself what does not fit */
         return mote_graph_status(graph);
     }
     return same ? MOTE_OK

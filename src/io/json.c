@@ -1,6 +1,11 @@
 /* json_dumps() grows a buffer and can lose part of the text when memory runs out; this measures first. */
 #include "io/json.h"
 
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
 #include "io/stream.h"
 
 char *mote_json_text(mote_context *context, json_t *value, size_t flags, size_t *length)
@@ -26,6 +31,22 @@ mote_status mote_json_write(mote_context *context, const char *path, json_t *val
     mote_status status = text ? mote_output_whole(context, path, text, length) : MOTE_ERROR_MEMORY;
     mote_release(context, text);
     return status;
+}
+
+json_t *mote_json_number(double number) { return isfinite(number) ? json_real(number) : json_null(); }
+
+json_t *mote_json_count(uint64_t count)
+{
+    return count <= INT64_MAX ? json_integer((json_int_t)count) : json_sprintf("%" PRIu64, count);
+}
+
+void mote_json_date(char text[32])
+{
+    time_t now = time(NULL);
+    struct tm date;
+    if (!gmtime_r(&now, &date) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &date) == 0) {
+        *text = '\0';
+    }
 }
 
 /* Where memory runs out within a token, jansson shortens the token without a word. What two readings agree on is right.
@@ -67,4 +88,17 @@ bool mote_text_valid(const char *text, size_t length)
         i += (size_t)more + 1;
     }
     return true;
+}
+
+void mote_text_repair(char *text)
+{
+    enum { LONGEST = 4 };
+    for (size_t i = 0, left = strlen(text), size; left > 0; i += size, left -= size) {
+        for (size = 1; size < left && size < LONGEST && !mote_text_valid(text + i, size); size++) {
+        }
+        if (!mote_text_valid(text + i, size)) {
+            text[i] = '?';
+            size = 1;
+        }
+    }
 }

@@ -36,6 +36,28 @@ mote_status mote_path_join(mote_context *context, const char *folder, const char
                : mote_fail(context, MOTE_ERROR_ARGUMENT, "'%s': the path is too long", folder);
 }
 
+mote_status mote_path_make(mote_context *context, const char *path)
+{
+    char part[MOTE_PATH_BYTES];
+    int length = snprintf(part, sizeof part, "%s", path);
+    if (length <= 0 || length >= MOTE_PATH_BYTES) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT, "'%.100s': expected a folder's path of 1 to %d bytes", path,
+                         MOTE_PATH_BYTES - 1);
+    }
+    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash) {
+            *slash = '\0';
+        }
+        if (mkdir(part, 0777) != 0 && errno != EEXIST) {
+            return system_failure(context, "make the folder", part);
+        }
+        if (!slash) {
+            return MOTE_OK;
+        }
+        *slash = '/';
+    }
+}
+
 mote_status mote_input_open(mote_context *context, const char *path, mote_input *input)
 {
     struct stat info;

@@ -10,6 +10,9 @@ enum { MOTE_PATH_BYTES = 4096 };
 /* path = folder/name, of MOTE_PATH_BYTES. Error: MOTE_ERROR_ARGUMENT if that is too long. */
 mote_status mote_path_join(mote_context *context, const char *folder, const char *name, char *path);
 
+/* Makes the folder at path, and those above it, as far as they are missing. */
+mote_status mote_path_make(mote_context *context, const char *path);
+
 typedef struct mote_input {
     mote_context *context;
     const char *path; /* borrowed; for messages */

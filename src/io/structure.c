@@ -227,21 +227,27 @@ mote_status mote_structure_add(mote_structure_builder *b, const mote_structure_a
 
 /* ---- arrays ---- */
 
-/* A to Z, a to z, 0 to 9, as far as PDB files can name chains; then AA, AB and so on. */
-static bool name_chains(mote_context *context, mote_arena *arena, mote_structure *s)
+const char *mote_chain_name(size_t chain, char name[MOTE_CHAIN_NAME_BYTES])
 {
     static const char single[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    for (size_t i = 0; i < s->chain_count; i++) {
-        char name[32], *begin = name + sizeof name - 1;
-        *begin = '\0';
-        if (i < sizeof single - 1) {
-            *--begin = single[i];
-        } else { /* numbers of 26 digits without a zero; the first of two digits is 26 */
-            size_t left = i - (sizeof single - 1) + 26 + 1;
-            for (; left > 0; left = (left - 1) / 26) {
-                *--begin = (char)('A' + (left - 1) % 26);
-            }
+    char *begin = name + MOTE_CHAIN_NAME_BYTES - 1;
+    *begin = '\0';
+    if (chain < sizeof single - 1) {
+        *--begin = single[chain];
+    } else { /* numbers of 26 digits without a zero; the first of two digits is 26 */
+        size_t left = chain - (sizeof single - 1) + 26 + 1;
+        for (; left > 0; left = (left - 1) / 26) {
+            *--begin = (char)('A' + (left - 1) % 26);
         }
+    }
+    return begin;
+}
+
+static bool name_chains(mote_context *context, mote_arena *arena, mote_structure *s)
+{
+    for (size_t i = 0; i < s->chain_count; i++) {
+        char name[MOTE_CHAIN_NAME_BYTES];
+        const char *begin = mote_chain_name(i, name);
         s->chain_names[i] = mote_arena_string(context, arena, begin, strlen(begin));
         if (!s->chain_names[i]) {
             return false;

@@ -35,9 +35,14 @@ typedef struct mote_structure {
  * all its columns, no protein, more than 2^22 residues or 2^14 chains; and as mote_text_file_read() does. */
 mote_status mote_structure_read(mote_context *context, const char *path, mote_structure **structure);
 
-/* A structure to be filled and written: all arrays zero, every residue in chain 0. Chains are called A to Z, a to z, 0
- * to 9, as far as PDB files have room for them, then AA, AB and so on. Owned by the caller; NULL with the message set.
- */
+enum { MOTE_CHAIN_NAME_BYTES = 32 };
+
+/* What chain (from 0) of a prediction is called: A to Z, a to z, 0 to 9, as far as PDB files have room, then AA, AB and
+ * so on. Returns a place in name. */
+const char *mote_chain_name(size_t chain, char name[MOTE_CHAIN_NAME_BYTES]);
+
+/* A structure to be filled and written: all arrays zero, every residue in chain 0, chains named as above. Owned by the
+ * caller; NULL with the message set. */
 mote_structure *mote_structure_create(mote_context *context, size_t residues, size_t chain_count);
 
 /* NULL is allowed. */

@@ -162,6 +162,7 @@ static mote_status add_piece(mote_graph *graph, table *t, mote_value parameter, 
     } else {
         length = snprintf(text, sizeof text, "%s", name);
     }
+    layout.format = MOTE_FP32; /* of files, whatever the graph packs */
     layout.shape[0] = rows;
     bool transposed = rule && rule->transposed;
     if (transposed) {
@@ -229,6 +230,19 @@ static void turn(const piece *p, size_t columns, float *parameter, float *file, 
     }
 }
 
+/* Files have what was trained: the values of packed parameters are rounded ones. */
+static mote_status refuse_packed(const mote_graph *graph, const mote_plan *plan)
+{
+    for (int v = 0; v < graph->value_count; v++) {
+        if (graph->values[v].kind == MOTE_VALUE_PARAMETER && !mote_plan_data(plan, v)) {
+            return mote_fail(graph->context, MOTE_ERROR_ARGUMENT,
+                             "save: parameter '%s' is packed; a model is saved from FP32 parameters",
+                             graph->values[v].name);
+        }
+    }
+    return MOTE_OK;
+}
+
 static mote_status write_tensors(mote_graph *graph, const mote_plan *plan, const table *t, const char *path)
 {
     mote_context *context = graph->context;
@@ -267,6 +281,9 @@ mote_status mote_model_save(mote_graph *graph, const mote_model_config *config, 
 {
     char path[MOTE_PATH_BYTES];
     table t;
+    if (refuse_packed(graph, plan) != MOTE_OK) {
+        return MOTE_ERROR_ARGUMENT;
+    }
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
         return mote_fail(graph->context, MOTE_ERROR_IO, "%s: cannot make the folder: %s", folder, strerror(errno));
     }
@@ -279,12 +296,12 @@ mote_status mote_model_save(mote_graph *graph, const mote_model_config *config, 
     return status;
 }
 
-static mote_status read_piece(mote_graph *graph, mote_plan *plan, mote_file *file, const char *path,
+/* Reads a tensor into its rows of the parameter's values. */
+static mote_status read_piece(mote_graph *graph, float *values, mote_file *file, const char *path,
                               const mote_tensor_info *wanted, const piece *p)
 {
     mote_context *context = graph->context;
     size_t columns = mote_layout_of(graph, p->parameter)->rank > 1 ? mote_value_columns(graph, p->parameter) : 1;
-    float *values = mote_plan_data(plan, p->parameter);
     for (size_t i = 0; i < mote_file_tensor_count(file); i++) {
         const mote_tensor_info *found = mote_file_tensor(file, i);
         if (strcmp(found->name, wanted->name) != 0) {
@@ -310,6 +327,33 @@ static mote_status read_piece(mote_graph *graph, mote_plan *plan, mote_file *fil
     return mote_fail(context, MOTE_ERROR_FILE, "%s: there is no tensor '%s'", path, wanted->name);
 }
 
+/* Reads a parameter's tensors, count of them from number first on, into the plan: a packed one through an FP32 copy, as
+ * it is converted as a whole. */
+static mote_status read_parameter(mote_graph *graph, mote_plan *plan, mote_file *file, const char *path, const table *t,
+                                  size_t first, size_t count)
+{
+    mote_value parameter = t->pieces[first].parameter;
+    mote_tensor whole = {.layout = *mote_layout_of(graph, parameter), .tensor_scale = 1};
+    mote_status status = MOTE_OK;
+    float *place = mote_plan_data(plan, parameter), *values = place;
+    if (!place) {
+        values = mote_allocate_array(graph->context, mote_value_count(graph, parameter) + 1, sizeof *values);
+    }
+    if (!values) {
+        return MOTE_ERROR_MEMORY;
+    }
+    for (size_t i = first; i < first + count && status == MOTE_OK; i++) {
+        status = read_piece(graph, values, file, path, &t->infos[i], &t->pieces[i]);
+    }
+    if (!place) {
+        whole.layout.format = MOTE_FP32;
+        whole.elements = values;
+        status = status == MOTE_OK ? mote_plan_set(plan, parameter, &whole) : status;
+        mote_release(graph->context, values);
+    }
+    return status;
+}
+
 mote_status mote_model_load(mote_graph *graph, const mote_model_config *config, mote_plan *plan, const char *folder)
 {
     char path[MOTE_PATH_BYTES];
@@ -318,8 +362,11 @@ mote_status mote_model_load(mote_graph *graph, const mote_model_config *config, 
     mote_status status = make_table(graph, config, &t);
     status = status == MOTE_OK ? mote_path_join(graph->context, folder, "model.safetensors", path) : status;
     status = status == MOTE_OK ? mote_file_open(graph->context, path, &file) : status;
-    for (size_t i = 0; i < t.count && status == MOTE_OK; i++) {
-        status = read_piece(graph, plan, file, path, &t.infos[i], &t.pieces[i]);
+    for (size_t i = 0, count; i < t.count && status == MOTE_OK; i += count) {
+        for (count = 1; i + count < t.count && t.pieces[i + count].parameter == t.pieces[i].parameter;) {
+            count++;
+        }
+        status = read_parameter(graph, plan, file, path, &t, i, count);
     }
     mote_file_close(file);
     release_table(graph->context, &t);

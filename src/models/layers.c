@@ -48,6 +48,34 @@ mote_value mote_apply_norm(mote_graph *graph, const mote_layer *layer, mote_valu
     return y;
 }
 
+static mote_value linear_body(mote_graph *graph, void *layer, const mote_value *pieces)
+{
+    return mote_apply_linear(graph, layer, pieces[0]);
+}
+
+static mote_value norm_body(mote_graph *graph, void *layer, const mote_value *pieces)
+{
+    return mote_apply_norm(graph, layer, pieces[0]);
+}
+
+static mote_value by_rows(mote_graph *graph, const mote_layer *layer, mote_value x, mote_piece_builder *body)
+{
+    enum { ROWS = 16 };
+    mote_layer given = *layer;
+    mote_pieces_options options = {1, &x, (int[]){0}, ROWS, 0, MOTE_FP32};
+    return mote_graph_pieces(graph, &options, body, &given);
+}
+
+mote_value mote_apply_linear_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x)
+{
+    return by_rows(graph, layer, x, linear_body);
+}
+
+mote_value mote_apply_norm_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x)
+{
+    return by_rows(graph, layer, x, norm_body);
+}
+
 size_t mote_extent(const mote_graph *graph, mote_value value, int dimension)
 {
     if (value < 0 || value >= graph->value_count || dimension >= mote_layout_of(graph, value)->rank) {

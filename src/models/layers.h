@@ -22,6 +22,11 @@ mote_layer mote_norm_layer(mote_graph *graph, const char *name, size_t channels)
 mote_value mote_apply_linear(mote_graph *graph, const mote_layer *layer, mote_value x);
 mote_value mote_apply_norm(mote_graph *graph, const mote_layer *layer, mote_value x);
 
+/* The same some rows (entries of dimension 0) at a time, so that x may lie in any format: nothing but the result is
+ * whole in FP32. */
+mote_value mote_apply_linear_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x);
+mote_value mote_apply_norm_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x);
+
 /* Extent of a dimension; 0 where there is none, as after a mistake. */
 size_t mote_extent(const mote_graph *graph, mote_value value, int dimension);
 

@@ -7,7 +7,9 @@
 #include "base/parallel.h"
 #include "base/philox.h"
 #include "formats/layout.h"
+#include "graph/core.h"
 #include "kernels/map/map.h"
+#include "kernels/quantize/box.h"
 #include "ops/ops.h"
 
 /* ---- shapes ---- */
@@ -19,7 +21,7 @@ static mote_status check_input(mote_graph *graph, const mote_node *node, int k)
     if (node->inputs[k] < 0) {
         return mote_node_fail(graph, node, "input %d is missing", k);
     }
-    mote_layout seen = mote_pieces_resize(mote_layout_of(graph, node->inputs[k]), p->input_axes[k], p->length);
+    mote_layout seen = mote_pieces_seen(mote_layout_of(graph, node->inputs[k]), p->input_axes[k], p->length);
     if (!mote_layout_same(&seen, mote_layout_of(body->graph, body->inputs[k]))) {
         return mote_node_fail(graph, node, "input %d is not what the body was made for", k);
     }
@@ -54,7 +56,8 @@ static mote_status pieces_infer(mote_graph *graph, mote_node *node)
     for (int r = 0; r < p->result_count; r++) {
         mote_layout whole =
             mote_pieces_resize(mote_layout_of(body->graph, body->results[r]), p->result_axes[r], p->extent);
-        if (mote_node_result(graph, node, MOTE_FP32, whole.rank, whole.shape) != MOTE_OK) {
+        mote_format format = r == 0 ? p->format : MOTE_FP32;
+        if (mote_node_result(graph, node, format, whole.rank, whole.shape) != MOTE_OK) {
             return graph->status;
         }
     }
@@ -155,27 +158,39 @@ typedef struct piece {
     size_t index, begin, length;
 } piece;
 
-/* Puts the inputs' places into the body's data: where they lie, or a copy behind the body's own values. */
-static void bind_inputs(const piece *c)
+/* Copies the piece of an input to memory, as the body has it. */
+static mote_status fetch(const piece *c, const mote_layout *whole, int axis, void *data, void *memory)
 {
+    if (mote_pieces_seen(whole, axis, c->length).format != whole->format) {
+        mote_tensor tensor = mote_value_tensor(c->run->context, whole, data);
+        return mote_dequantize_part(c->run->context, &tensor, axis, c->begin, c->length, memory);
+    }
+    stretch s = find_stretch(whole, axis, c->begin, c->length);
+    copy(c->run, (copy_job){(uint32_t *)data + s.offset, memory, s.step, s.run, s.run, s.count});
+    return MOTE_OK;
+}
+
+/* Puts the inputs' places into the body's data: where they lie, or a copy behind the body's own values. */
+static mote_status bind_inputs(const piece *c)
+{
+    mote_status status = MOTE_OK;
     const mote_run *run = c->run;
     const mote_body *body = c->body;
     uint8_t *free_memory = c->node->scratch < 0 ? NULL : (uint8_t *)run->data[c->node->scratch] + body->places.arena;
-    for (int k = 0; k < c->pieces->input_count; k++) {
+    for (int k = 0; k < c->pieces->input_count && status == MOTE_OK; k++) {
         const mote_layout *whole = mote_layout_of(run->graph, c->node->inputs[k]);
         uint32_t *data = run->data[c->node->inputs[k]];
         int axis = c->pieces->input_axes[k];
-        if (axis != MOTE_WHOLE) {
-            stretch s = find_stretch(whole, axis, c->begin, c->length);
-            data += s.offset;
-            if (!mote_pieces_lie(whole, axis)) {
-                copy(run, (copy_job){data, (uint32_t *)(void *)free_memory, s.step, s.run, s.run, s.count});
-                data = (uint32_t *)(void *)free_memory;
-                free_memory += mote_value_bytes(run->context, mote_layout_of(body->graph, body->inputs[k]));
-            }
+        if (!mote_pieces_lie(whole, axis)) {
+            status = fetch(c, whole, axis, data, free_memory);
+            data = (uint32_t *)(void *)free_memory;
+            free_memory += mote_value_bytes(run->context, mote_layout_of(body->graph, body->inputs[k]));
+        } else if (axis != MOTE_WHOLE) {
+            data += find_stretch(whole, axis, c->begin, c->length).offset;
         }
         body->data[body->inputs[k]] = data;
     }
+    return status;
 }
 
 /* Where result r could be written at once: its place in the whole, if that is one stretch and no input of the node; the
@@ -219,14 +234,20 @@ static void bind_values(const piece *c)
 }
 
 /* Brings the results that are not yet there to their places. */
-static void deliver(const piece *c)
+static mote_status deliver(const piece *c)
 {
     const mote_run *run = c->run;
-    for (int r = 0; r < c->pieces->result_count; r++) {
+    mote_status status = MOTE_OK;
+    for (int r = 0; r < c->pieces->result_count && status == MOTE_OK; r++) {
         const mote_layout *layout = mote_layout_of(run->graph, c->node->outputs[r]);
         float *whole = mote_run_output(run, c->node, r), *made = c->body->data[c->body->results[r]];
         int axis = c->pieces->result_axes[r];
         size_t count = mote_value_count(run->graph, c->node->outputs[r]);
+        if (layout->format != MOTE_FP32) {
+            mote_tensor tensor = mote_value_tensor(run->context, layout, whole);
+            status = mote_quantize_part(run->context, made, &tensor, axis, c->begin, c->length);
+            continue;
+        }
         if (axis == MOTE_WHOLE && c->index) {
             mote_map_binary(run->context, MOTE_BINARY_ADD, count, whole, 1, made, 1, whole);
             continue;
@@ -238,12 +259,16 @@ static void deliver(const piece *c)
                                  s.step, s.run, s.count});
         }
     }
+    return status;
 }
 
 static mote_status run_piece(const piece *c)
 {
     uint32_t words[4];
-    bind_inputs(c);
+    mote_status status = bind_inputs(c);
+    if (status != MOTE_OK) {
+        return status;
+    }
     bind_values(c);
     mote_philox_group(mote_run_stream(c->run, c->node), c->index, words);
     mote_run inner = {.context = c->run->context,
@@ -251,11 +276,8 @@ static mote_status run_piece(const piece *c)
                       .data = c->body->data,
                       .seed = (uint64_t)words[1] << 32 | words[0],
                       .nonfinite = c->run->nonfinite};
-    mote_status status = mote_run_nodes(&inner);
-    if (status == MOTE_OK && !(inner.nonfinite && *inner.nonfinite)) {
-        deliver(c);
-    }
-    return status;
+    status = mote_run_nodes(&inner);
+    return status == MOTE_OK && !(inner.nonfinite && *inner.nonfinite) ? deliver(c) : status;
 }
 
 static mote_status pieces_run(const mote_run *run, const mote_node *node)

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "graph/core.h"
+#include "kernels/quantize/box.h"
 #include "ops/ops.h"
 
 /* ---- reshape: a view ---- */
@@ -157,9 +159,6 @@ typedef struct part {
 static mote_status part_infer(mote_graph *graph, mote_node *node, bool pad)
 {
     const part *p = MOTE_ATTRIBUTES(node, part);
-    if (mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK) {
-        return graph->status;
-    }
     mote_layout x = *mote_layout_of(graph, node->inputs[0]);
     bool fits = p->axis >= 0 && p->axis < x.rank && p->begin <= p->whole && p->count <= p->whole - p->begin &&
                 x.shape[p->axis] == (pad ? p->count : p->whole);
@@ -171,8 +170,26 @@ static mote_status part_infer(mote_graph *graph, mote_node *node, bool pad)
     return mote_node_result(graph, node, MOTE_FP32, x.rank, x.shape);
 }
 
-static mote_status slice_infer(mote_graph *graph, mote_node *node) { return part_infer(graph, node, false); }
-static mote_status pad_infer(mote_graph *graph, mote_node *node) { return part_infer(graph, node, true); }
+static mote_status slice_infer(mote_graph *graph, mote_node *node)
+{
+    mote_value x = node->inputs[0];
+    mote_format format = x < 0 ? MOTE_FP32 : mote_layout_of(graph, x)->format;
+    const mote_format_traits *traits = mote_format_get(format);
+    if (mote_node_expect(graph, node, 0, traits->kind == MOTE_KIND_TARGET ? format : MOTE_FP32, -1) != MOTE_OK) {
+        return graph->status;
+    }
+    if (traits->block_length > 1 && mote_layout_of(graph, x)->axis == MOTE_ATTRIBUTES(node, part)->axis) {
+        return mote_node_fail(graph, node, "blocks of %s run along axis %d", traits->name,
+                              mote_layout_of(graph, x)->axis);
+    }
+    return part_infer(graph, node, false);
+}
+
+static mote_status pad_infer(mote_graph *graph, mote_node *node)
+{
+    mote_status status = mote_node_expect(graph, node, 0, MOTE_FP32, -1);
+    return status == MOTE_OK ? part_infer(graph, node, true) : status;
+}
 
 /* Runs of values in front of and behind the axis. */
 static void count_runs(const mote_graph *graph, const mote_node *node, size_t *outer, size_t *inner)
@@ -188,7 +205,12 @@ static void count_runs(const mote_graph *graph, const mote_node *node, size_t *o
 static mote_status slice_run(const mote_run *run, const mote_node *node)
 {
     const part *p = MOTE_ATTRIBUTES(node, part);
+    const mote_layout *x = mote_layout_of(run->graph, node->inputs[0]);
     size_t outer, inner;
+    if (x->format != MOTE_FP32) {
+        mote_tensor tensor = mote_value_tensor(run->context, x, run->data[node->inputs[0]]);
+        return mote_dequantize_part(run->context, &tensor, p->axis, p->begin, p->count, mote_run_output(run, node, 0));
+    }
     count_runs(run->graph, node, &outer, &inner);
     for (size_t o = 0; o < outer; o++) {
         memcpy(mote_run_output(run, node, 0) + o * p->count * inner,

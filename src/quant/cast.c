@@ -1,15 +1,18 @@
-/* The direct cast of a file: read, dequantize if need be, quantize, compare, write, one tensor at a time. */
+/* The direct cast of a file: read, dequantize if need be, quantize, compare, write, one tensor at a time. Files of
+ * AlphaFold 2's parameters are read as OpenFold's tensors, whatever their names and layouts. */
 #include "mote/cast.h"
 
 #include <fnmatch.h>
 #include <string.h>
 
 #include "base/context.h"
+#include "models/weights/weights.h"
 
 typedef struct cast {
     mote_context *context;
     const mote_cast_options *options;
     mote_file *file;
+    mote_weights *weights; /* then file is its own; or NULL */
     mote_writer *writer;
     mote_tensor_info *outputs; /* what is announced to the writer */
     mote_cast_progress progress;
@@ -32,17 +35,31 @@ static bool chosen(const mote_cast_options *options, const mote_tensor_info *inf
     return number && included && !any_match(options->exclude, info->name);
 }
 
-/* The layout that a tensor is going to have. */
-static mote_status announce(cast *c, const mote_tensor_info *input, mote_tensor_info *output)
+static size_t tensor_count(const cast *c)
 {
+    return c->weights ? c->weights->memory->count : mote_file_tensor_count(c->file);
+}
+
+static const mote_tensor_info *tensor_info(const cast *c, size_t index)
+{
+    return c->weights ? &c->weights->memory->infos[index] : mote_file_tensor(c->file, index);
+}
+
+/* The layout that a tensor is going to have. Of AlphaFold 2 only what products read gets the format; the rest, vectors
+ * and a few tables, is FP32. */
+static mote_status announce(cast *c, size_t index, mote_tensor_info *output)
+{
+    const mote_tensor_info *input = tensor_info(c, index);
     const mote_cast_options *options = c->options;
+    bool narrow = !c->weights || c->weights->memory->sources[index].product;
+    mote_format format = narrow ? options->format : MOTE_FP32;
     int rank = input->layout.rank ? input->layout.rank : 1;
     int axis = options->axis < 0 ? options->axis + rank : options->axis;
     *output = *input;
     if (!chosen(options, input)) {
         return MOTE_OK;
     }
-    bool blocks = mote_format_get(options->format)->block_length > 1;
+    bool blocks = mote_format_get(format)->block_length > 1;
     if (blocks && (axis < 0 || axis >= rank)) {
         return mote_fail(
             c->context, MOTE_ERROR_SHAPE,
@@ -50,7 +67,7 @@ static mote_status announce(cast *c, const mote_tensor_info *input, mote_tensor_
             input->name, input->layout.rank, options->axis);
     }
     mote_layout_sizes sizes;
-    output->layout.format = options->format;
+    output->layout.format = format;
     output->layout.axis = blocks ? axis : rank - 1;
     mote_status status = mote_layout_measure(c->context, &output->layout, &sizes);
     if (status == MOTE_OK) {
@@ -98,10 +115,20 @@ static mote_status convert(cast *c, const float *x, mote_tensor *output)
     return status == MOTE_OK ? mote_compare(context, x, NULL, output, &c->progress.error) : status;
 }
 
+/* Planes of a tensor of the input, to be released unless there are weights, whose planes they then are. */
+static mote_status read_input(cast *c, size_t index, mote_tensor *input)
+{
+    if (c->weights) {
+        return mote_weights_read(c->weights, index, input);
+    }
+    mote_status status = allocate_planes(c->context, mote_file_tensor(c->file, index), input);
+    return status == MOTE_OK ? mote_file_read(c->file, index, input) : status;
+}
+
 static mote_status cast_tensor(cast *c, size_t index)
 {
     mote_context *context = c->context;
-    const mote_tensor_info *info = mote_file_tensor(c->file, index);
+    const mote_tensor_info *info = tensor_info(c, index);
     mote_tensor input = {.elements = NULL}, output = {.elements = NULL};
     float *values = NULL;
     const float *x = NULL;
@@ -112,8 +139,7 @@ static mote_status cast_tensor(cast *c, size_t index)
     c->progress.error = (mote_error){0};
     c->progress.converted = !same_layout(&info->layout, &c->outputs[index].layout);
     mote_status status = tell(c);
-    status = status == MOTE_OK ? allocate_planes(context, info, &input) : status;
-    status = status == MOTE_OK ? mote_file_read(c->file, index, &input) : status;
+    status = status == MOTE_OK ? read_input(c, index, &input) : status;
     if (status == MOTE_OK && c->progress.converted) {
         x = input.elements;
         if (info->layout.format != MOTE_FP32) {
@@ -127,7 +153,9 @@ static mote_status cast_tensor(cast *c, size_t index)
     if (status == MOTE_OK && c->writer) {
         status = mote_writer_put(c->writer, c->progress.converted ? &output : &input);
     }
-    release_planes(context, &input);
+    if (!c->weights) {
+        release_planes(context, &input);
+    }
     release_planes(context, &output);
     mote_release(context, values);
     c->progress.bytes_done += (uint64_t)info->element_bytes + info->scale_bytes;
@@ -139,14 +167,14 @@ static mote_status cast_tensor(cast *c, size_t index)
 static mote_status begin(cast *c, const char *path)
 {
     mote_context *context = c->context;
-    size_t count = mote_file_tensor_count(c->file), keys = mote_file_metadata_count(c->file);
+    size_t count = tensor_count(c), keys = mote_file_metadata_count(c->file);
     mote_metadata *metadata = mote_allocate_array(context, keys, sizeof *metadata);
     c->outputs = mote_allocate_array(context, count, sizeof *c->outputs);
     mote_status status = metadata && c->outputs ? MOTE_OK : MOTE_ERROR_MEMORY;
     c->progress.count = count;
     for (size_t i = 0; status == MOTE_OK && i < count; i++) {
-        const mote_tensor_info *info = mote_file_tensor(c->file, i);
-        status = announce(c, info, &c->outputs[i]);
+        const mote_tensor_info *info = tensor_info(c, i);
+        status = announce(c, i, &c->outputs[i]);
         c->progress.bytes_total += (uint64_t)info->element_bytes + info->scale_bytes;
     }
     for (size_t i = 0; status == MOTE_OK && i < keys; i++) {
@@ -159,6 +187,19 @@ static mote_status begin(cast *c, const char *path)
     return status;
 }
 
+/* Opens the input. Files with AlphaFold's names must be whole; with OpenFold's, others are cast as any file is. */
+static mote_status open_input(cast *c, const char *path)
+{
+    mote_status status = mote_file_open(c->context, path, &c->file);
+    const char *whose = status == MOTE_OK ? mote_weights_whose(c->file) : NULL;
+    if (whose) {
+        status = mote_weights_of_file(c->context, c->file, &c->weights);
+        bool any = strcmp(whose, "openfold") == 0 && (status == MOTE_ERROR_FILE || status == MOTE_ERROR_UNSUPPORTED);
+        status = any ? MOTE_OK : status;
+    }
+    return status;
+}
+
 mote_status mote_cast_file(mote_context *context, const char *input, const char *output,
                            const mote_cast_options *options)
 {
@@ -168,7 +209,7 @@ mote_status mote_cast_file(mote_context *context, const char *input, const char 
         return mote_fail(context, MOTE_ERROR_ARGUMENT, "cannot cast to %s; choose a format from fp32 to nvfp4",
                          traits ? traits->name : "an unknown format");
     }
-    mote_status status = mote_file_open(context, input, &c.file);
+    mote_status status = open_input(&c, input);
     status = status == MOTE_OK ? begin(&c, output) : status;
     for (size_t i = 0; status == MOTE_OK && i < c.progress.count; i++) {
         status = cast_tensor(&c, i);
@@ -179,6 +220,10 @@ mote_status mote_cast_file(mote_context *context, const char *input, const char 
     }
     mote_writer_discard(c.writer);
     mote_release(context, c.outputs);
-    mote_file_close(c.file);
+    if (c.weights) {
+        mote_weights_close(c.weights);
+    } else {
+        mote_file_close(c.file);
+    }
     return status;
 }

@@ -1,22 +1,23 @@
-"use strict";
-/* Draws the charts that a page's data describe, with D3.
+/* Charts of lines and bars, with D3.
  *
- * data.charts[id] is {kind: "lines", set, x, y, references?, smooth?, area?} or {kind: "stack", parts, rows, format, mark?}.
- *   x, y        {column, label, format}; format: count, bits, bytes, seconds or joules
+ * {kind: "lines", set, x, y, references?, smooth?, area?} or {kind: "stack", parts, rows, format, mark?}.
+ *   x, y        {column, label, format}; format: count, bits, score, bytes, seconds, joules, or one that another script adds.
+ *               y.range [low, high] is fixed, y.bands {name, from, to, class} lie behind; x.parts is as in partTicks(), and
+ *               then a column called "" counts from 1
  *   set         data.sets[set] is a list of {name, label, color, line: {column: [...]}, points?: {column: [...]}}
  *   references  levels of y: {name, value, error, strong}
  *   smooth      a smoothed line in front of what was measured; the range of y is what matters late in the run
  *   area        a quantity that is filled down to zero; what counts at its end is its highest value
- *   rows        {name, label, color, values: a value a part, mark}
- * Text goes into the page as text, never as HTML. */
+ *   rows        {name, label, color, values: a value a part, mark} */
 
-const formats = {
+Object.assign(formats, {
     count: {units: [[1, ""]], show: d3.format(",.6~g")},
     bits: {units: [[1, ""]], show: d3.format(".4f")},
+    score: {units: [[1, ""]], show: d3.format(".1f")},
     bytes: {units: [[1, "B"], [1e3, "kB"], [1e6, "MB"], [1e9, "GB"], [1e12, "TB"]]},
     seconds: {units: [[1, "s"], [60, "min"], [3600, "h"], [86400, "days"]]},
     joules: {units: [[1, "J"], [1e3, "kJ"], [1e6, "MJ"], [1e9, "GJ"]]},
-};
+});
 
 /* The largest unit that leaves a value of at least two (of one for bytes and joules: steps of a thousand). */
 function unitFor(format, value) {
@@ -31,44 +32,6 @@ function show(format, value) {
     }
     const [size, unit] = unitFor(format, value);
     return `${d3.format(",.3~r")(value / size)} ${unit}`;
-}
-
-const colorClass = color => `c${color > 0 ? (color - 1) % 8 + 1 : 0}`;
-const partClass = index => `part${index % 8}`;
-
-function element(parent, tag, name, text) {
-    const made = document.createElement(tag);
-    made.className = name || "";
-    if (text !== undefined) {
-        made.textContent = text;
-    }
-    parent.append(made);
-    return made;
-}
-
-/* A table of cells, each text or {swatch, text}, in a box beside the pointer. */
-function showTip(canvas, x, y, title, rows) {
-    hideTip(canvas);
-    const tip = element(canvas, "div", "tip");
-    element(tip, "b", "", title);
-    const table = element(tip, "table");
-    for (const cells of rows) {
-        const row = element(table, "tr");
-        for (const cell of cells) {
-            const place = element(row, cells.head ? "th" : "td");
-            if (cell.swatch) {
-                element(place, "i", `swatch ${cell.swatch}`);
-            }
-            place.append(cell.text === undefined ? cell : cell.text);
-        }
-    }
-    const left = x + tip.offsetWidth + 24 > canvas.clientWidth ? x - tip.offsetWidth - 14 : x + 14;
-    tip.style.left = `${Math.max(0, left)}px`;
-    tip.style.top = `${Math.max(0, y - tip.offsetHeight / 2)}px`;
-}
-
-function hideTip(canvas) {
-    canvas.querySelectorAll(".tip").forEach(tip => tip.remove());
 }
 
 /* A straight line fitted around each point, near neighbours counting more: it neither lags nor is pulled at the ends. At the
@@ -91,10 +54,8 @@ function smoothed(points) {
     });
 }
 
-const finite = value => typeof value === "number" && Number.isFinite(value);
-
 function columns(source, x, y) {
-    const xs = source && source[x] || [], ys = source && source[y] || [];
+    const ys = source && source[y] || [], xs = x === "" ? ys.map((_, i) => i + 1) : source && source[x] || [];
     return xs.map((value, i) => ({x: value, y: ys[i]})).filter(point => finite(point.x) && finite(point.y));
 }
 
@@ -108,6 +69,9 @@ function readSeries(spec, sets) {
 
 /* The range of y. Losses begin far above where they end; then the range is that of the later four fifths, unless whole. */
 function rangeOf(spec, series, references, whole) {
+    if (spec.y.range) {
+        return {low: spec.y.range[0], high: spec.y.range[1], clipped: false};
+    }
     const values = series.flatMap(one => one.line.concat(one.points).map(point => point.y));
     const levels = references.map(level => level.value);
     if (spec.area) {
@@ -140,6 +104,12 @@ function apart(items, distance, most) {
 
 function drawAxes(svg, spec, frame) {
     const {x, y, width, height, xUnit, yUnit} = frame;
+    for (const band of spec.y.bands || []) {
+        svg.append("rect").attr("class", `band ${band.class}`).attr("width", width).attr("y", y(band.to)).attr("height", y(band.from) - y(band.to));
+        if (!frame.narrow) {
+            svg.append("text").attr("x", width + 10).attr("y", y((band.from + band.to) / 2)).attr("dy", "0.32em").text(band.name);
+        }
+    }
     const grid = svg.append("g").attr("class", "grid");
     for (const tick of y.ticks(frame.narrow ? 5 : 7)) {
         grid.append("line").attr("x2", width).attr("y1", y(tick)).attr("y2", y(tick));
@@ -147,10 +117,16 @@ function drawAxes(svg, spec, frame) {
             .text(y.tickFormat(7)(tick));
     }
     svg.append("line").attr("class", "zero").attr("x2", width).attr("y1", height).attr("y2", height);
-    for (const tick of x.ticks(Math.max(3, Math.min(10, width / 80)))) {
-        const at = svg.append("g").attr("transform", `translate(${x(tick)},${height})`);
+    const most = Math.max(3, Math.min(10, width / 80)), parts = spec.x.parts;
+    for (const tick of parts ? partTicks(parts, most) : x.ticks(most).map(at => ({at, text: x.tickFormat(10, ",f")(at)}))) {
+        const at = svg.append("g").attr("transform", `translate(${x(tick.at)},${height})`);
         at.append("line").attr("class", "zero").attr("y2", 4);
-        at.append("text").attr("y", 18).attr("text-anchor", "middle").text(x.tickFormat(10, ",f")(tick));
+        at.append("text").attr("y", 18).attr("text-anchor", "middle").text(tick.text);
+    }
+    for (const part of parts ? partBorders(parts) : []) {
+        const from = x(part.from + 0.5), to = x(part.to + 0.5);
+        svg.append("line").attr("class", "border").attr("x1", from).attr("x2", from).attr("y2", height).style("display", part.from ? null : "none");
+        svg.append("text").attr("x", (from + to) / 2).attr("y", -4).attr("text-anchor", "middle").text(to - from > 8 * part.text.length ? part.text : "");
     }
     const named = (axis, unit) => unit ? `${axis.label}, ${unit}` : axis.label;
     svg.append("text").attr("x", width).attr("y", height + 36).attr("text-anchor", "end").text(named(spec.x, xUnit[1]));
@@ -199,7 +175,7 @@ function drawSeries(svg, spec, series, frame) {
         path.curve(d3.curveStepAfter);
         area.curve(d3.curveStepAfter);
     }
-    for (const one of series) {
+    for (const one of series.slice().reverse()) { /* the first in front */
         const group = svg.append("g").attr("class", colorClass(one.color)).attr("data-run", one.name);
         if (spec.area) {
             group.append("path").attr("class", "area").attr("d", area(one.line));
@@ -252,6 +228,9 @@ function followPointer(canvas, svg, spec, series, frame) {
             const value = found => found && Math.abs(found.x - snapped) <= reach ? show(spec.y.format, found.y) : "";
             return [{swatch: colorClass(one.color), text: one.name}, value(line)].concat(spec.smooth ? [value(point)] : []);
         });
+        if (spec.x.parts) {
+            mark([snapped - 1]);
+        }
         const at = frame.x(snapped / frame.xUnit[0]);
         cursor.style("display", null).attr("x1", at).attr("x2", at);
         const host = canvas.getBoundingClientRect();
@@ -261,6 +240,7 @@ function followPointer(canvas, svg, spec, series, frame) {
     node.addEventListener("pointerleave", () => {
         cursor.style("display", "none");
         hideTip(canvas);
+        mark([]);
     });
 }
 
@@ -271,15 +251,16 @@ function drawLines(canvas, spec, sets, view) {
         element(canvas, "p", "empty", "Nothing to draw: no run here has these figures.");
         return false;
     }
-    const outer = canvas.clientWidth || 1000, narrow = outer < 640, ends = !narrow && series.length <= 12;
-    const left = 52, right = ends ? 150 : 14, top = 30, bottom = 44;
+    const outer = canvas.clientWidth || 1000, narrow = outer < 640, ends = !narrow && !spec.x.parts && series.length <= 12;
+    const left = 52, right = ends ? 150 : spec.y.bands && !narrow ? 90 : 14, top = 30, bottom = 44;
     const width = outer - left - right, height = (narrow ? 280 : spec.area ? 300 : 400) - top - bottom;
     const range = rangeOf(spec, series, references, view.whole);
     const most = d3.max(series, one => d3.max(one.line.concat(one.points), point => point.x));
     const least = Math.min(0, d3.min(series, one => d3.min(one.line.concat(one.points), point => point.x)));
     const xUnit = unitFor(spec.x.format, most), yUnit = unitFor(spec.y.format, range.high);
+    const domain = spec.x.parts ? [0.5, most + 0.5] : [least / xUnit[0], (most > least ? most : least + 1) / xUnit[0]];
     const frame = {left, width, height, narrow, xUnit, yUnit,
-                   x: d3.scaleLinear([least / xUnit[0], (most > least ? most : least + 1) / xUnit[0]], [0, width]),
+                   x: d3.scaleLinear(domain, [0, width]),
                    y: d3.scaleLinear([range.low / yUnit[0], range.high / yUnit[0]], [height, 0])};
     const root = d3.select(canvas).append("svg").attr("viewBox", [0, 0, outer, height + top + bottom]).attr("role", "img")
         .attr("aria-label", `${spec.y.label} against ${spec.x.label}`);
@@ -352,10 +333,5 @@ function drawStack(canvas, spec, sets, view) {
     return false;
 }
 
-/* Draws a chart anew into its figure. view: {hidden: names of series that are switched off, whole: no cut-off above}.
- * Returns whether there is more above than is shown. */
-function drawChart(figure, spec, sets, view) {
-    const canvas = figure.querySelector(".canvas");
-    canvas.textContent = "";
-    return {lines: drawLines, stack: drawStack}[spec.kind](canvas, spec, sets, view);
-}
+kinds.lines = drawLines;
+kinds.stack = drawStack;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report/data.h"
 #include "report/sections.h"
 
 /* Points of all runs together, of loss curves and of memory timelines; and what each run has at least and at most. */
@@ -14,23 +15,6 @@ static size_t share(size_t all, size_t runs, size_t least, size_t most)
     size_t each = all / runs;
     return each < least ? least : each > most ? most : each;
 }
-
-/* JSON has no NaN: null. Whole numbers without a fraction, so that they are exact. */
-static json_t *number(double value)
-{
-    if (!isfinite(value)) {
-        return json_null();
-    }
-    return value == floor(value) && fabs(value) < 1e15 ? json_integer((json_int_t)value) : json_real(value);
-}
-
-/* Failures add up in *bad. value NULL is one. */
-static void put(json_t *object, const char *key, json_t *value, bool *bad)
-{
-    *bad |= json_object_set_new(object, key, value) != 0;
-}
-
-static void push(json_t *array, json_t *value, bool *bad) { *bad |= json_array_append_new(array, value) != 0; }
 
 /* The mean of points first .. end - 1, of what they have. */
 static mote_run_point mean_point(const mote_run_point *points, size_t first, size_t end)
@@ -56,26 +40,26 @@ static json_t *curve(const mote_run_series *series, size_t most, bool average, b
         size_t end = i ? 1 + i * (series->count - 1) / (points - 1) : 1,
                first = i ? 1 + (i - 1) * (series->count - 1) / (points - 1) : 0;
         mote_run_point p = mean_point(series->points, average ? first : end - 1, end);
-        push(step, number(p.step), bad);
-        push(bits, number(p.bits), bad);
-        push(seconds, number(p.seconds), bad);
-        push(energy, number(joules ? p.joules : NAN), bad);
+        mote_data_push(step, mote_data_number(p.step), bad);
+        mote_data_push(bits, mote_data_number(p.bits), bad);
+        mote_data_push(seconds, mote_data_number(p.seconds), bad);
+        mote_data_push(energy, mote_data_number(joules ? p.joules : NAN), bad);
     }
     json_t *columns = json_object();
-    put(columns, "step", step, bad);
-    put(columns, "bits", bits, bad);
-    put(columns, "seconds", seconds, bad);
-    put(columns, "joules", energy, bad);
+    mote_data_put(columns, "step", step, bad);
+    mote_data_put(columns, "bits", bits, bad);
+    mote_data_put(columns, "seconds", seconds, bad);
+    mote_data_put(columns, "joules", energy, bad);
     return columns;
 }
 
-/* Name and colour of a run; add columns with put. */
+/* Name and colour of a run; add columns with mote_data_put. */
 static json_t *series_of(const mote_run *run, bool *bad)
 {
     json_t *series = json_object();
-    put(series, "name", json_string(run->name), bad);
-    put(series, "label", json_string(run->policy), bad);
-    put(series, "color", json_integer(run->color), bad);
+    mote_data_put(series, "name", json_string(run->name), bad);
+    mote_data_put(series, "label", json_string(run->policy), bad);
+    mote_data_put(series, "color", json_integer(run->color), bad);
     return series;
 }
 
@@ -86,9 +70,9 @@ static json_t *loss_set(const mote_run *runs, size_t count, bool *bad)
     for (size_t i = 0; i < count; i++) {
         bool joules = isfinite(mote_run_measured_joules(&runs[i]));
         json_t *series = series_of(&runs[i], bad);
-        put(series, "line", curve(&runs[i].training, most, true, joules, bad), bad);
-        put(series, "points", curve(&runs[i].validation, most / 4, false, joules, bad), bad);
-        push(set, series, bad);
+        mote_data_put(series, "line", curve(&runs[i].training, most, true, joules, bad), bad);
+        mote_data_put(series, "points", curve(&runs[i].validation, most / 4, false, joules, bad), bad);
+        mote_data_push(set, series, bad);
     }
     return set;
 }
@@ -105,11 +89,11 @@ static void reference(json_t *references, const char *name, double value, double
     }
     if (isfinite(value)) {
         json_t *level = json_object();
-        put(level, "name", json_string(name), bad);
-        put(level, "value", json_real(value), bad);
-        put(level, "error", number(error), bad);
-        put(level, "strong", json_boolean(strong), bad);
-        push(references, level, bad);
+        mote_data_put(level, "name", json_string(name), bad);
+        mote_data_put(level, "value", json_real(value), bad);
+        mote_data_put(level, "error", mote_data_number(error), bad);
+        mote_data_put(level, "strong", json_boolean(strong), bad);
+        mote_data_push(references, level, bad);
     }
 }
 
@@ -130,24 +114,17 @@ static json_t *loss_references(const mote_run *runs, size_t count, bool *bad)
     return references;
 }
 
-/* An axis: which column, what it is called, how its numbers are written ("count", "bits", "bytes", "seconds",
- * "joules"). */
-static json_t *axis(const char *column, const char *label, const char *format)
-{
-    return json_pack("{s:s, s:s, s:s}", "column", column, "label", label, "format", format);
-}
-
 static json_t *loss_chart(const mote_run *runs, size_t count, const char *column, const char *label, const char *format,
                           bool *bad)
 {
     char loss[64];
     json_t *chart = json_object();
-    put(chart, "kind", json_string("lines"), bad);
-    put(chart, "set", json_string("loss"), bad);
-    put(chart, "smooth", json_true(), bad);
-    put(chart, "x", axis(column, label, format), bad);
-    put(chart, "y", axis("bits", mote_run_loss_label(runs, count, loss, sizeof loss), "bits"), bad);
-    put(chart, "references", loss_references(runs, count, bad), bad);
+    mote_data_put(chart, "kind", json_string("lines"), bad);
+    mote_data_put(chart, "set", json_string("loss"), bad);
+    mote_data_put(chart, "smooth", json_true(), bad);
+    mote_data_put(chart, "x", mote_data_axis(column, label, format), bad);
+    mote_data_put(chart, "y", mote_data_axis("bits", mote_run_loss_label(runs, count, loss, sizeof loss), "bits"), bad);
+    mote_data_put(chart, "references", loss_references(runs, count, bad), bad);
     return chart;
 }
 
@@ -175,15 +152,15 @@ static void loss_figures(mote_text *body, json_t *data, json_t *charts, const mo
     if (measured > 0) {
         mote_page_chart(body, "joules", "against joules",
                         measured == count ? caption : "Only the runs whose joules were measured are drawn.");
-        put(charts, "joules", loss_chart(runs, count, "joules", "energy, measured", "joules", bad), bad);
+        mote_data_put(charts, "joules", loss_chart(runs, count, "joules", "energy, measured", "joules", bad), bad);
     } else {
         mote_page_no_chart(body, "against joules",
                            "Joules: unavailable on this machine. No meter measured these runs.");
     }
     mote_page_tabs_end(body);
-    put(charts, "steps", loss_chart(runs, count, "step", "step", "count", bad), bad);
-    put(charts, "time", loss_chart(runs, count, "seconds", "time", "seconds", bad), bad);
-    put(sets, "loss", loss_set(runs, count, bad), bad);
+    mote_data_put(charts, "steps", loss_chart(runs, count, "step", "step", "count", bad), bad);
+    mote_data_put(charts, "time", loss_chart(runs, count, "seconds", "time", "seconds", bad), bad);
+    mote_data_put(sets, "loss", loss_set(runs, count, bad), bad);
     mote_section_loss_table(body, runs, count);
 }
 
@@ -191,22 +168,22 @@ static json_t *memory_chart(const mote_run *runs, size_t count, const char *cons
 {
     json_t *chart = json_object(), *parts = json_array(), *rows = json_array();
     for (size_t k = 0; k < used; k++) {
-        push(parts, json_string(names[k]), bad);
+        mote_data_push(parts, json_string(names[k]), bad);
     }
     for (size_t i = 0; i < count; i++) {
         json_t *row = series_of(&runs[i], bad), *values = json_array();
         for (size_t k = 0; k < used; k++) {
-            push(values, number(mote_run_category(&runs[i], names[k])), bad);
+            mote_data_push(values, mote_data_number(mote_run_category(&runs[i], names[k])), bad);
         }
-        put(row, "values", values, bad);
-        put(row, "mark", number(mote_run_number(runs[i].root, "results.measured_peak_bytes")), bad);
-        push(rows, row, bad);
+        mote_data_put(row, "values", values, bad);
+        mote_data_put(row, "mark", mote_data_number(mote_run_number(runs[i].root, "results.measured_peak_bytes")), bad);
+        mote_data_push(rows, row, bad);
     }
-    put(chart, "kind", json_string("stack"), bad);
-    put(chart, "format", json_string("bytes"), bad);
-    put(chart, "parts", parts, bad);
-    put(chart, "rows", rows, bad);
-    put(chart, "mark", json_string("measured peak"), bad);
+    mote_data_put(chart, "kind", json_string("stack"), bad);
+    mote_data_put(chart, "format", json_string("bytes"), bad);
+    mote_data_put(chart, "parts", parts, bad);
+    mote_data_put(chart, "rows", rows, bad);
+    mote_data_put(chart, "mark", json_string("measured peak"), bad);
     return chart;
 }
 
@@ -226,12 +203,12 @@ static json_t *timeline(const mote_run *run, size_t most, bool *bad)
             }
         }
         if (best) {
-            push(node, number(json_number_value(json_array_get(best, 0))), bad);
-            push(bytes, number(json_number_value(json_array_get(best, 1))), bad);
+            mote_data_push(node, mote_data_number(json_number_value(json_array_get(best, 0))), bad);
+            mote_data_push(bytes, mote_data_number(json_number_value(json_array_get(best, 1))), bad);
         }
     }
-    put(columns, "node", node, bad);
-    put(columns, "bytes", bytes, bad);
+    mote_data_put(columns, "node", node, bad);
+    mote_data_put(columns, "bytes", bytes, bad);
     return columns;
 }
 
@@ -240,8 +217,9 @@ static json_t *timeline_set(const mote_run *runs, size_t count, bool *bad)
     json_t *set = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *series = series_of(&runs[i], bad);
-        put(series, "line", timeline(&runs[i], share(TIMELINE_POINTS, count, CURVE_LEAST, TIMELINE_MOST), bad), bad);
-        push(set, series, bad);
+        mote_data_put(series, "line",
+                      timeline(&runs[i], share(TIMELINE_POINTS, count, CURVE_LEAST, TIMELINE_MOST), bad), bad);
+        mote_data_push(set, series, bad);
     }
     return set;
 }
@@ -249,11 +227,11 @@ static json_t *timeline_set(const mote_run *runs, size_t count, bool *bad)
 static json_t *timeline_chart(bool *bad)
 {
     json_t *chart = json_object();
-    put(chart, "kind", json_string("lines"), bad);
-    put(chart, "set", json_string("timeline"), bad);
-    put(chart, "area", json_true(), bad);
-    put(chart, "x", axis("node", "operation, in the order of one step", "count"), bad);
-    put(chart, "y", axis("bytes", "memory in use", "bytes"), bad);
+    mote_data_put(chart, "kind", json_string("lines"), bad);
+    mote_data_put(chart, "set", json_string("timeline"), bad);
+    mote_data_put(chart, "area", json_true(), bad);
+    mote_data_put(chart, "x", mote_data_axis("node", "operation, in the order of one step", "count"), bad);
+    mote_data_put(chart, "y", mote_data_axis("bytes", "memory in use", "bytes"), bad);
     return chart;
 }
 
@@ -276,14 +254,14 @@ static void memory_figures(mote_text *body, json_t *data, json_t *charts, const 
                             ? "What is in memory at the peak of a step, as planned before the run. The mark is the "
                               "measured peak."
                             : "What is in memory at the peak of a step, as planned before the run.");
-        put(charts, "memory", memory_chart(runs, count, names, used, bad), bad);
+        mote_data_put(charts, "memory", memory_chart(runs, count, names, used, bad), bad);
     }
     if (timelines) {
         mote_page_chart(
             body, "timeline", "",
             "Bytes in use over one training step: forward, backward, update. The highest point is the peak.");
-        put(charts, "timeline", timeline_chart(bad), bad);
-        put(json_object_get(data, "sets"), "timeline", timeline_set(runs, count, bad), bad);
+        mote_data_put(charts, "timeline", timeline_chart(bad), bad);
+        mote_data_put(json_object_get(data, "sets"), "timeline", timeline_set(runs, count, bad), bad);
     }
     if (used > 0) {
         mote_section_memory_table(body, runs, count);
@@ -294,9 +272,9 @@ bool mote_section_charts(mote_text *body, json_t *data, const mote_run *runs, si
 {
     bool bad = false;
     json_t *charts = json_object();
-    put(data, "sets", json_object(), &bad);
+    mote_data_put(data, "sets", json_object(), &bad);
     loss_figures(body, data, charts, runs, count, &bad);
     memory_figures(body, data, charts, runs, count, &bad);
-    put(data, "charts", charts, &bad);
+    mote_data_put(data, "charts", charts, &bad);
     return !bad;
 }

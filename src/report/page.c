@@ -7,7 +7,6 @@
 
 #include "io/json.h"
 #include "io/stream.h"
-#include "report/embedded.h"
 
 bool mote_page_draws_charts(void) { return mote_embedded_d3.size > 0; }
 
@@ -36,15 +35,23 @@ void mote_page_tabs_end(mote_text *body) { mote_text_html(body, "</div>\n"); }
 
 void mote_page_chart(mote_text *body, const char *id, const char *tab, const char *caption)
 {
-    if (!mote_page_draws_charts()) {
-        return;
+    if (mote_page_draws_charts()) {
+        mote_page_figure(body, id, tab, caption);
     }
+}
+
+void mote_page_figure(mote_text *body, const char *id, const char *tab, const char *caption)
+{
     mote_text_html(
         body,
         "<figure data-chart=\"%s\" data-tab=\"%s\"><div class=\"canvas\"><p class=\"empty\">Charts need JavaScript; "
         "the tables have the figures.</p></div><figcaption>%s</figcaption></figure>\n",
         id, tab, caption);
 }
+
+void mote_page_pair_begin(mote_text *body) { mote_text_html(body, "<div class=\"pair\">\n"); }
+
+void mote_page_pair_end(mote_text *body) { mote_text_html(body, "</div>\n"); }
 
 void mote_page_no_chart(mote_text *body, const char *tab, const char *reason)
 {
@@ -209,17 +216,20 @@ static mote_status write_file(mote_context *context, const char *path, const mot
 }
 
 mote_status mote_page_write(mote_context *context, const char *path, const char *title, const mote_text *body,
-                            json_t *data)
+                            json_t *data, const mote_embedded *const *scripts)
 {
     static const mote_embedded none = {(const unsigned char *)"", 0};
     bool charts = mote_page_draws_charts();
     size_t length;
     char *json = mote_json_text(context, data, JSON_COMPACT | JSON_REAL_PRECISION(7), &length);
-    mote_text page = {.context = context}, name = page, footer = page, numbers = page;
+    mote_text page = {.context = context}, name = page, footer = page, numbers = page, further = page;
     if (json) {
         mote_text_html(&name, "%s", title);
         add_footer(&footer);
         add_json(&numbers, json, length);
+        for (; scripts && *scripts; scripts++) {
+            mote_text_bytes(&further, (*scripts)->bytes, (*scripts)->size);
+        }
         const page_part parts[] = {
             text_part("title", &name),
             text_part("body", body),
@@ -227,17 +237,21 @@ mote_status mote_page_write(mote_context *context, const char *path, const char 
             text_part("data", &numbers),
             embedded_part("style", mote_embedded_page_css),
             embedded_part("library", mote_embedded_d3),
+            embedded_part("drawing", mote_embedded_drawing_js),
             embedded_part("charts", charts ? mote_embedded_charts_js : none),
+            text_part("scripts", &further),
             embedded_part("script", mote_embedded_page_js),
         };
         build(&page, parts, sizeof parts / sizeof parts[0]);
     }
-    bool failed = !json || body->failed || name.failed || footer.failed || numbers.failed || page.failed;
+    bool failed =
+        !json || body->failed || name.failed || footer.failed || numbers.failed || further.failed || page.failed;
     mote_status status = failed ? MOTE_ERROR_MEMORY : write_file(context, path, &page);
     mote_release(context, json);
     mote_text_clear(&name);
     mote_text_clear(&footer);
     mote_text_clear(&numbers);
+    mote_text_clear(&further);
     mote_text_clear(&page);
     return status;
 }

@@ -3,8 +3,10 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const view = {hidden: new Set(), whole: false};
-const figures = [...document.querySelectorAll("figure[data-chart]")].filter(figure => data.charts[figure.dataset.chart]);
-const canDraw = typeof drawChart === "function";
+const figures = [...document.querySelectorAll("figure[data-chart]")].filter(figure => {
+    const chart = data.charts[figure.dataset.chart];
+    return chart && kinds[chart.kind];
+});
 
 function button(parent, text, press) {
     const made = document.createElement("button");
@@ -66,6 +68,7 @@ function addTabs(place) {
         tab.classList.toggle("off", i !== chosen);
         choice.children[i].setAttribute("aria-selected", String(i === chosen));
     });
+    choice.hidden = tabs.length < 2;
     tabs.forEach((tab, i) => button(choice, tab.dataset.tab, () => choose(i)).setAttribute("role", "tab"));
     addLegend(bar);
     bar.append(space);
@@ -98,7 +101,7 @@ document.querySelectorAll("table thead tr:last-child").forEach(row => [...row.ce
     heading.addEventListener("keydown", event => event.key === "Enter" && sortBy(heading, column));
 }));
 
-if (canDraw) {
+if (Object.keys(kinds).length > 0) {
     document.querySelectorAll(".tabs").forEach(addTabs);
     document.querySelectorAll("main details").forEach(details => details.open = false);
     drawAll();

@@ -112,7 +112,7 @@ static mote_status write_report(mote_context *context, const mote_run *runs, siz
     mote_section_table(&body, runs, count);
     mote_section_settings(&body, runs, count);
     body.failed |= title.failed;
-    mote_status status = mote_page_write(context, output, title.failed ? "" : title.bytes, &body, data);
+    mote_status status = mote_page_write(context, output, title.failed ? "" : title.bytes, &body, data, NULL);
     mote_text_clear(&title);
     mote_text_clear(&body);
     return status;

@@ -59,6 +59,7 @@ static mote_status open_model(evaluation *e)
     status =
         status == MOTE_OK ? mote_policy_set_create(e->context, o->policy ? o->policy : "fp32", &e->policy) : status;
     status = status == MOTE_OK ? mote_graph_apply_policy(e->graph, e->policy) : status;
+    status = status == MOTE_OK ? mote_graph_pack_parameters(e->graph) : status;
     status = status == MOTE_OK ? mote_plan_create(e->graph, &plan, &e->plan) : status;
     return status == MOTE_OK ? mote_model_load(e->graph, &e->config, e->plan, o->folder) : status;
 }

@@ -7,42 +7,23 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "energy/machine.h"
 #include "graph/graph.h"
 #include "io/json.h"
 #include "io/stream.h"
 #include "models/config.h"
 #include "models/model.h"
-#include "mote/machine.h"
 
 static mote_status system_error(const mote_trainer *t, const char *path, const char *what)
 {
     return mote_fail(t->context, MOTE_ERROR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
-/* mkdir -p: every part of the path that is missing. */
-static mote_status make_folders(const mote_trainer *t, char *path)
-{
-    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash) {
-            *slash = '\0';
-        }
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-            return system_error(t, path, "make the folder");
-        }
-        if (!slash) {
-            return MOTE_OK;
-        }
-        *slash = '/';
-    }
-}
-
 mote_status mote_folder_open(mote_trainer *t)
 {
-    char path[MOTE_PATH_BYTES], folder[MOTE_PATH_BYTES];
+    char path[MOTE_PATH_BYTES];
     mote_status status = mote_path_join(t->context, t->options.output, "run.json", path);
     if (status != MOTE_OK) {
         return status;
@@ -55,10 +36,9 @@ mote_status mote_folder_open(mote_trainer *t)
     if (!there && t->options.resume) {
         return mote_fail(t->context, MOTE_ERROR_FILE, "%s: holds no run to resume", t->options.output);
     }
-    snprintf(folder, sizeof folder, "%s", t->options.output);
-    status = make_folders(t, folder);
-    if (status == MOTE_OK && access(folder, W_OK) != 0) {
-        return system_error(t, folder, "write into it");
+    status = mote_path_make(t->context, t->options.output);
+    if (status == MOTE_OK && access(t->options.output, W_OK) != 0) {
+        return system_error(t, t->options.output, "write into it");
     }
     return status;
 }
@@ -79,8 +59,6 @@ void mote_folder_clean(const mote_trainer *t)
 }
 
 /* ---- run.json ---- */
-
-static json_t *number_or_null(double number) { return isfinite(number) ? json_real(number) : json_null(); }
 
 static json_t *describe_policy(const mote_trainer *t)
 {
@@ -130,15 +108,6 @@ static json_t *describe_plan(const mote_trainer *t)
                      timeline, "segments", (json_int_t)m->segments, "recomputed", (json_int_t)m->recomputed);
 }
 
-static json_t *describe_machine(const mote_trainer *t)
-{
-    mote_machine machine;
-    mote_machine_describe(&machine);
-    return json_pack("{s:s s:s s:i s:I}", "processor", machine.processor, "level",
-                     mote_cpu_level_name(mote_context_cpu(t->context)), "threads", mote_context_threads(t->context),
-                     "memory_bytes", (json_int_t)machine.memory_bytes);
-}
-
 /* Of this program alone: what getrusage says may be its parent's, from before the exec. 0 where it is not known. */
 static uint64_t peak_bytes(void)
 {
@@ -161,18 +130,18 @@ static json_t *describe_energy(const mote_trainer *t, const mote_energy_result *
     const char *unit = mote_corpus_describe(t->corpus)->vocabulary->dna ? "joules_per_base" : "joules_per_residue";
     double joules = tokens > 0 ? e->joules / tokens : NAN;
     return json_pack("{s:s s:o s:s s:f s:o s:o s:o s:o s:o}", "status", mote_energy_kind_name(e->kind), "joules",
-                     number_or_null(e->joules), "source", e->source, "seconds", e->seconds, "idle_watts",
-                     number_or_null(e->idle_watts), "idle_joules", number_or_null(e->idle_watts * e->seconds),
-                     "busy_share", number_or_null(e->busy_share), "joules_per_token", number_or_null(joules), unit,
-                     number_or_null(joules / mote_trainer_units(t)));
+                     mote_json_number(e->joules), "source", e->source, "seconds", e->seconds, "idle_watts",
+                     mote_json_number(e->idle_watts), "idle_joules", mote_json_number(e->idle_watts * e->seconds),
+                     "busy_share", mote_json_number(e->busy_share), "joules_per_token", mote_json_number(joules), unit,
+                     mote_json_number(joules / mote_trainer_units(t)));
 }
 
 static json_t *describe_result(const mote_trainer *t, const mote_train_result *r)
 {
     uint64_t peak = peak_bytes();
-    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:o}", "loss", number_or_null(r->loss), "bits",
-                         number_or_null(r->bits), "perplexity", number_or_null(r->perplexity), "seconds", r->seconds,
-                         "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:o}", "loss", mote_json_number(r->loss), "bits",
+                         mote_json_number(r->bits), "perplexity", mote_json_number(r->perplexity), "seconds",
+                         r->seconds, "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
                          peak ? json_integer((json_int_t)peak) : json_null(), "energy", describe_energy(t, &r->energy))
              : json_null();
 }
@@ -184,15 +153,6 @@ static const char *name_of(const char *folder)
     return mote_text_valid(name, strlen(name)) ? name : "run";
 }
 
-void mote_folder_date(char text[32])
-{
-    time_t now = time(NULL);
-    struct tm date;
-    if (!gmtime_r(&now, &date) || strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &date) == 0) {
-        *text = '\0';
-    }
-}
-
 mote_status mote_folder_write_run(const mote_trainer *t, const char *state, const mote_train_result *result)
 {
     char path[MOTE_PATH_BYTES], written[32];
@@ -200,15 +160,16 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
     if (status != MOTE_OK) {
         return status;
     }
-    mote_folder_date(written);
+    mote_json_date(written);
     json_t *model = mote_model_to_json(&t->config);
     json_object_set_new(model, "type", json_string(mote_model_family_of(&t->config)->type));
     json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
-    json_t *root = json_pack("{s:s s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
-                             name_of(t->options.output), "status", state, "started", t->started, "written", written,
-                             "model", model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data",
-                             mote_trainer_data(t), "machine", describe_machine(t), "seed", (json_int_t)t->options.seed,
-                             "plan", describe_plan(t), "results", describe_result(t, result));
+    json_t *root =
+        json_pack("{s:s s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
+                  name_of(t->options.output), "status", state, "started", t->started, "written", written, "model",
+                  model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t),
+                  "machine", mote_machine_json(t->context), "seed", (json_int_t)t->options.seed, "plan",
+                  describe_plan(t), "results", describe_result(t, result));
     if (t->options.command) {
         json_object_set_new(root, "command", json_string(t->options.command));
     }

@@ -10,9 +10,6 @@ mote_status mote_folder_open(mote_trainer *trainer);
 /* Removes the unfinished files of a run that was killed while it wrote. */
 void mote_folder_clean(const mote_trainer *trainer);
 
-/* Now, as run.json says it: ISO 8601 in UTC. */
-void mote_folder_date(char text[32]);
-
 /* Writes run.json; state: "running", "done", "interrupted", "diverged"; result may be NULL. */
 mote_status mote_folder_write_run(const mote_trainer *trainer, const char *state, const mote_train_result *result);
 

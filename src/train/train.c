@@ -280,7 +280,7 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
     mote_trainer t = {.context = context, .options = *options};
     loop l = {.t = &t, .callback = callback, .user = user};
     bool found = false;
-    mote_folder_date(t.started);
+    mote_json_date(t.started);
     mote_watch watch = {callback, user};
     mote_watch_begin(context, &watch);
     mote_status status = mote_trainer_open(&t, true);

@@ -28,7 +28,7 @@ def model(tmp_path):
 def test_help_and_usage(mote_program):
     assert "usage" in mote_program("--help").stdout
     assert mote_program("--version").stdout.startswith("mote ")
-    for verb in ("info", "cast", "inspect", "train", "eval", "plan", "report", "bench"):
+    for verb in ("info", "cast", "inspect", "train", "eval", "fold", "plan", "report", "bench"):
         text = mote_program(verb, "--help").stdout
         assert text.startswith(f"usage: mote {verb}") and "examples:" in text
         assert mote_program("help", verb).stdout == text

@@ -526,12 +526,16 @@ int main(int argc, char **argv)
     read_faults(context, run_alignment, "in.a3m");
     read_faults(context, run_alignment, "in.sto");
     pieces_faults(context);
+    packed_faults(context);
     structure_faults(context);
     energy_faults(context);
     read_faults(context, run_features, "in.a3m");
     trunk_faults(context);
 #ifdef MOTE_WITH_LIBZIP
     read_faults(context, run_inspect, "in.pt");
+    weights_begin(context, "weights.npz");
+    read_faults(context, weights_run, "weights.npz");
+    weights_end();
 #endif
 #ifdef MOTE_WITH_HTSLIB
     make_sequences("in.fa.gz");

@@ -35,8 +35,10 @@ void train_faults(mote_context *context, const char *sequences, bool all);
 void allocation_faults(mote_context *context, const char *name,
                        mote_status (*scenario)(mote_context *context, float numbers[FAULT_NUMBERS]));
 
-/* Every allocation of a graph of pieces, and of a structure module with its losses, from building to running it. */
+/* Every allocation of a graph of pieces, of one with packed parameters, and of a structure module with its losses, from
+ * building to running it. */
 void pieces_faults(mote_context *context);
+void packed_faults(mote_context *context);
 void structure_faults(mote_context *context);
 
 /* Every allocation of a profile, of counts, of measuring. */
@@ -44,5 +46,10 @@ void energy_faults(mote_context *context);
 
 /* Every allocation of AlphaFold 2's trunk, built and measured. */
 void trunk_faults(mote_context *context);
+
+/* A file of AlphaFold 2's parameters; opening and loading it. */
+void weights_begin(mote_context *context, const char *name);
+mote_status weights_run(mote_context *context, const char *name);
+void weights_end(void);
 
 #endif

@@ -21,22 +21,25 @@ static mote_value columns(mote_graph *graph, void *argument, const mote_value *p
 /* Rows by pieces, and within each its positions. */
 static mote_value rows(mote_graph *graph, void *argument, const mote_value *pieces)
 {
-    mote_pieces_options options = {1, pieces, (int[]){1}, 2, 1};
-    return mote_graph_pieces(graph, &options, columns, argument);
+    const mote_format *format = argument;
+    mote_pieces_options options = {1, pieces, (int[]){1}, 2, 1, *format};
+    return mote_graph_widen(graph, mote_graph_pieces(graph, &options, columns, NULL));
 }
 
-static mote_status build(mote_graph *graph, mote_value *x, mote_value *loss)
+/* format: of what is cut and put together. */
+static mote_status build(mote_graph *graph, mote_format format, mote_value *x, mote_value *loss)
 {
     *x = mote_graph_input(graph, "x", MOTE_FP32, 3, (size_t[]){ROWS, POSITIONS, WIDTH});
     mote_graph_want_gradient(graph, *x);
-    mote_pieces_options options = {1, x, (int[]){0}, 2, 0};
-    mote_value y = mote_graph_pieces(graph, &options, rows, NULL);
+    mote_value cast = mote_graph_cast(graph, *x, format);
+    mote_pieces_options options = {1, &cast, (int[]){0}, 2, 0, format};
+    mote_value y = mote_graph_widen(graph, mote_graph_pieces(graph, &options, rows, &format));
     *loss = mote_graph_mean(graph, mote_graph_map(graph, "square", y), 0, 3);
     return mote_graph_differentiate(graph, *loss);
 }
 
 /* Ends with the gradient of x. */
-static mote_status run_once(mote_context *context, float gradient[FAULT_NUMBERS])
+static mote_status run_once(mote_context *context, mote_format format, float gradient[FAULT_NUMBERS])
 {
     mote_graph *graph = NULL;
     mote_plan *plan = NULL;
@@ -44,7 +47,7 @@ static mote_status run_once(mote_context *context, float gradient[FAULT_NUMBERS]
     mote_value x = MOTE_NO_VALUE, loss = MOTE_NO_VALUE;
     mote_plan_options options = {0};
     mote_status status = mote_graph_create(context, &graph);
-    status = status == MOTE_OK ? build(graph, &x, &loss) : status;
+    status = status == MOTE_OK ? build(graph, format, &x, &loss) : status;
     status = status == MOTE_OK ? mote_policy_set_create(context, "mxfp6", &set) : status;
     status = status == MOTE_OK ? mote_graph_apply_policy(graph, set) : status;
     status = status == MOTE_OK ? mote_plan_create(graph, &options, &plan) : status;
@@ -65,4 +68,18 @@ static mote_status run_once(mote_context *context, float gradient[FAULT_NUMBERS]
     return status;
 }
 
-void pieces_faults(mote_context *context) { allocation_faults(context, "pieces", run_once); }
+static mote_status run_plain(mote_context *context, float gradient[FAULT_NUMBERS])
+{
+    return run_once(context, MOTE_FP32, gradient);
+}
+
+static mote_status run_packed(mote_context *context, float gradient[FAULT_NUMBERS])
+{
+    return run_once(context, MOTE_MXINT8, gradient);
+}
+
+void pieces_faults(mote_context *context)
+{
+    allocation_faults(context, "pieces", run_plain);
+    allocation_faults(context, "packed pieces", run_packed);
+}

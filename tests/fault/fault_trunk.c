@@ -3,7 +3,7 @@
 #include "fault.h"
 
 /* As small as it gets with every module, templates and chains. */
-static mote_status run_once(mote_context *context, float numbers[FAULT_NUMBERS])
+static mote_status run_once(mote_context *context, mote_format stored, float numbers[FAULT_NUMBERS])
 {
     mote_trunk_config config = mote_trunk_preset(1);
     mote_trunk_lengths lengths = {.residues = 3, .sequences = 2, .extra = 2, .templates = 2};
@@ -13,11 +13,12 @@ static mote_status run_once(mote_context *context, float numbers[FAULT_NUMBERS])
     config.evoformer_blocks = config.extra_blocks = config.template_blocks = 1;
     config.training = 1;
     config.piece = 2;
+    config.stored = stored;
     mote_status status = mote_graph_create(context, &graph);
     status = status == MOTE_OK ? mote_trunk_build(graph, &config, &lengths, &trunk) : status;
     if (status == MOTE_OK) {
-        mote_graph_output(graph, trunk.m);
-        mote_graph_output(graph, trunk.z);
+        mote_graph_output(graph, mote_graph_widen(graph, trunk.m));
+        mote_graph_output(graph, mote_graph_widen(graph, trunk.z));
         mote_graph_output(graph, trunk.single);
         status = mote_plan_measure(graph, &(mote_plan_options){0}, &memory);
     }
@@ -27,4 +28,18 @@ static mote_status run_once(mote_context *context, float numbers[FAULT_NUMBERS])
     return status;
 }
 
-void trunk_faults(mote_context *context) { allocation_faults(context, "trunk", run_once); }
+static mote_status run_plain(mote_context *context, float numbers[FAULT_NUMBERS])
+{
+    return run_once(context, MOTE_FP32, numbers);
+}
+
+static mote_status run_packed(mote_context *context, float numbers[FAULT_NUMBERS])
+{
+    return run_once(context, MOTE_MXINT8, numbers);
+}
+
+void trunk_faults(mote_context *context)
+{
+    allocation_faults(context, "trunk", run_plain);
+    allocation_faults(context, "packed trunk", run_packed);
+}

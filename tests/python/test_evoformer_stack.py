@@ -258,6 +258,7 @@ def run_round(c, weights, batch, previous, loss, policy=None, **changes):
     inputs = round_inputs(trunk, c, batch, previous)
     parts = []
     for key, x in loss.items():
+        values[key] = g.widen(values[key])
         g.output(values[key])
         inputs[f"loss.{key}"], values[f"loss.{key}"] = x, g.input(f"loss.{key}", x.shape)
         parts.append(g.sum(g.multiply(values[key], values[f"loss.{key}"]), 0, x.ndim))
@@ -269,7 +270,7 @@ def run_round(c, weights, batch, previous, loss, policy=None, **changes):
         assert g.shape(v) == weights[name].shape, name
         plan[v][...] = weights[name]
     for key, x in inputs.items():
-        plan[values[key]][...] = x
+        plan.set(values[key], x)
     plan.run(seed=1)
     return {key: np.array(plan[values[key]]) for key in loss}, {n: np.array(plan[g.gradient(v)]) for n, v in g.parameters.items() if g.gradient(v) >= 0}
 

@@ -1,6 +1,7 @@
 /* Conversions of whole tensors: every axis, strides, threads; against ref/ value by value. */
 #include <math.h>
 
+#include "kernels/quantize/box.h"
 #include "mx.h"
 #include "unit.h"
 
@@ -294,6 +295,49 @@ static void requantize_is_both(void **state)
     free(y);
 }
 
+/* Parts along a dimension that blocks do not follow, one after the other, are the whole, and touch nothing else. */
+static void parts_are_the_whole(void **state)
+{
+    (void)state;
+    enum { A = 5, B = 260, C = 70, COUNT = A * B * C };
+    static float x[COUNT], part[COUNT], y[COUNT];
+    const size_t shape[3] = {A, B, C};
+    mote_context *context = unit_context(3, NULL);
+    for (size_t i = 0; i < COUNT; i++) {
+        x[i] = unit_value(i);
+    }
+    for (int f = 0; f < MOTE_NVFP4; f++) {
+        mote_layout layout = {(mote_format)f, 3, 2, {A, B, C}};
+        mote_layout_sizes sizes;
+        assert_int_equal(mote_layout_measure(context, &layout, &sizes), MOTE_OK);
+        mote_tensor whole = unit_tensor(context, layout), made = unit_tensor(context, layout);
+        unit_ok(context, mote_quantize(context, x, NULL, NULL, &whole));
+        unit_ok(context, mote_dequantize(context, &whole, y, NULL));
+        for (size_t dim = 0; dim < (f > MOTE_FP16 ? 2 : 3); dim++) {
+            size_t inner = dim == 0 ? B * C : dim == 1 ? C : 1, extent = shape[dim], outer = COUNT / inner / extent;
+            memset(made.elements, 0xA5, sizes.element_bytes);
+            memset(made.scales, 0xA5, sizes.scale_bytes);
+            for (size_t begin = 0, length; begin < extent; begin += length) {
+                length = begin + 3 > extent ? extent - begin : 3;
+                for (size_t o = 0; o < outer; o++) {
+                    memcpy(part + o * length * inner, x + (o * extent + begin) * inner, length * inner * sizeof *x);
+                }
+                unit_ok(context, mote_quantize_part(context, part, &made, (int)dim, begin, length));
+                unit_ok(context, mote_dequantize_part(context, &made, (int)dim, begin, length, part));
+                for (size_t o = 0; o < outer; o++) {
+                    assert_memory_equal(part + o * length * inner, y + (o * extent + begin) * inner,
+                                        length * inner * sizeof *x);
+                }
+            }
+            assert_memory_equal(made.elements, whole.elements, sizes.element_bytes);
+            assert_memory_equal(made.scales, whole.scales, sizes.scale_bytes);
+        }
+        unit_free(&whole);
+        unit_free(&made);
+    }
+    mote_context_destroy(context);
+}
+
 static void transpose_moves_lines(void **state)
 {
     (void)state;
@@ -552,6 +596,7 @@ int main(void)
         cmocka_unit_test(threads_and_levels_agree),
         cmocka_unit_test(strided_arrays),
         cmocka_unit_test(requantize_is_both),
+        cmocka_unit_test(parts_are_the_whole),
         cmocka_unit_test(transpose_moves_lines),
         cmocka_unit_test(special_blocks),
         cmocka_unit_test(statistics),

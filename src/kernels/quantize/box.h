@@ -62,6 +62,14 @@ mote_block_spec mote_block_spec_of(mote_format format, const mote_quantize_optio
 /* Checks rounding and scale rule for a format. */
 mote_status mote_options_check(mote_context *context, mote_format format, const mote_quantize_options *options);
 
+/* The conversions of entries begin ... begin + length - 1 of dimension dim of a tensor, along which its blocks do not
+ * run, from and to a dense array of their shape: the same bytes and values as when all of it is converted. To nearest
+ * even, scale rule floor; not to nvfp4, whose scale depends on all of it. Errors: as mote_dequantize(). */
+mote_status mote_quantize_part(mote_context *context, const float *x, mote_tensor *tensor, int dim, size_t begin,
+                               size_t length);
+mote_status mote_dequantize_part(mote_context *context, const mote_tensor *tensor, int dim, size_t begin, size_t length,
+                                 float *y);
+
 /* Finds the largest finite magnitude of x and sets the scales of open->spec for nvfp4. */
 void mote_nvfp4_measure(const mote_context *context, mote_open_tensor *open, const float *x, const ptrdiff_t *strides);
 

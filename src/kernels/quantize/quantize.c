@@ -8,10 +8,14 @@
 /* FP32 results of 32 MiB and more are written past the caches: whoever reads them next will not find them there. */
 enum { STREAM_VALUES = 8 << 20 };
 
-/* One conversion; boxes are numbered by the cut. */
+/* One conversion, of a part of a tensor that begins at entry begin of dimension dim; boxes of the part are numbered by
+ * the cut. */
 typedef struct job {
     const mote_kernels *kernels;
     const mote_open_tensor *open;
+    const mote_resolved_layout *part; /* the tensor's own where that is converted as a whole */
+    int dim;
+    size_t begin;
     mote_cut cut;
     const float *array;
     const ptrdiff_t *strides;
@@ -21,8 +25,9 @@ typedef struct job {
 static void quantize_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
-    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
-    mote_strided x = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
+    mote_box box = mote_cut_box(j->part, &j->cut, index);
+    mote_strided x = mote_strided_at(j->part, j->array, j->strides, &box);
+    box.origin[j->dim] += j->begin;
     if (mote_in_blocks(j->open)) {
         mote_quantize_box(j->kernels, j->open, &box, &x, scratch);
     } else {
@@ -33,8 +38,9 @@ static void quantize_task(void *argument, size_t index, void *scratch)
 static void dequantize_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
-    mote_box box = mote_cut_box(&j->open->layout, &j->cut, index);
-    mote_strided y = mote_strided_at(&j->open->layout, j->array, j->strides, &box);
+    mote_box box = mote_cut_box(j->part, &j->cut, index);
+    mote_strided y = mote_strided_at(j->part, j->array, j->strides, &box);
+    box.origin[j->dim] += j->begin;
     if (mote_in_blocks(j->open)) {
         mote_dequantize_box(j->kernels, j->open, &box, &y, scratch);
     } else {
@@ -93,7 +99,8 @@ static void run(const mote_context *context, job *j, mote_task *task)
 {
     const mote_open_tensor *open = j->open;
     int axis = open->spec.block > 1 ? open->layout.axis : -1;
-    j->cut = mote_cut_choose(&open->layout, axis, -1, (size_t)open->spec.block, context->threads);
+    j->part = j->part ? j->part : &open->layout;
+    j->cut = mote_cut_choose(j->part, axis, -1, (size_t)open->spec.block, context->threads);
     mote_parallel_for(context, j->cut.pieces, task, j);
 }
 
@@ -159,4 +166,42 @@ mote_status mote_dequantize(mote_context *context, const mote_tensor *tensor, fl
     open.spec.stream = open.layout.sizes.count >= STREAM_VALUES;
     run(context, &j, dequantize_task);
     return MOTE_OK;
+}
+
+/* ---- parts ---- */
+
+/* Opens tensor and the layout of entries begin ... begin + length - 1 of dimension dim. */
+static mote_status open_part(mote_context *context, const mote_tensor *tensor, int dim, size_t length,
+                             mote_open_tensor *open, mote_resolved_layout *part)
+{
+    mote_layout layout = tensor->layout;
+    layout.shape[dim] = length;
+    mote_status status = open_readable(context, tensor, open);
+    return status == MOTE_OK ? mote_layout_resolve(context, &layout, part) : status;
+}
+
+mote_status mote_quantize_part(mote_context *context, const float *x, mote_tensor *tensor, int dim, size_t begin,
+                               size_t length)
+{
+    mote_open_tensor open;
+    mote_resolved_layout part;
+    mote_status status = open_part(context, tensor, dim, length, &open, &part);
+    job j = {.kernels = context->kernels, .open = &open, .part = &part, .dim = dim, .begin = begin, .array = x};
+    if (status == MOTE_OK && part.sizes.count) {
+        run(context, &j, quantize_task);
+    }
+    return status;
+}
+
+mote_status mote_dequantize_part(mote_context *context, const mote_tensor *tensor, int dim, size_t begin, size_t length,
+                                 float *y)
+{
+    mote_open_tensor open;
+    mote_resolved_layout part;
+    mote_status status = open_part(context, tensor, dim, length, &open, &part);
+    job j = {.kernels = context->kernels, .open = &open, .part = &part, .dim = dim, .begin = begin, .array = y};
+    if (status == MOTE_OK && part.sizes.count) {
+        run(context, &j, dequantize_task);
+    }
+    return status;
 }

@@ -90,8 +90,8 @@ static mote_value axial_body(mote_graph *graph, void *argument, const mote_value
 static mote_value run_axial(mote_graph *graph, axial *a, mote_value x, mote_value mask)
 {
     int axis = a->turned ? 1 : 0;
-    return mote_in_pieces(graph, a->sizes->config, 2, (mote_value[]){x, mask}, (int[]){axis, axis}, axis, axial_body,
-                          a);
+    return mote_in_pieces(graph, a->sizes->config, 2, (mote_value[]){x, mask}, (int[]){axis, axis}, axis,
+                          a->sizes->config->stored, axial_body, a);
 }
 
 /* Rows z [rows, residues, c_z] as biases [heads, rows, residues], or, where the ending node attends, [heads, residues,
@@ -105,7 +105,7 @@ static mote_value bias_body(mote_graph *graph, void *argument, const mote_value 
 
 static mote_value make_bias(mote_graph *graph, axial *a, mote_value z)
 {
-    return mote_in_pieces(graph, a->sizes->config, 1, &z, (int[]){0}, a->turned ? 2 : 1, bias_body, a);
+    return mote_in_pieces(graph, a->sizes->config, 1, &z, (int[]){0}, a->turned ? 2 : 1, MOTE_FP32, bias_body, a);
 }
 
 /* Algorithm 7: s_ij of each sequence has a bias from pair ij. Dropout is shared by all sequences. */
@@ -209,7 +209,7 @@ mote_value mote_msa_global_attention(mote_graph *graph, const mote_trunk_sizes *
     g.out = mote_linear_layer(graph, "linear_o", inner, s->c_m, MOTE_START_RESIDUAL);
     mote_graph_leave(graph);
     mote_value y = mote_in_pieces(graph, s->config, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){1, 1}, 1,
-                                  global_body, &g);
+                                  s->config->stored, global_body, &g);
     mote_graph_leave(graph);
     return y;
 }

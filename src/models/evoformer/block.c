@@ -45,16 +45,19 @@ mote_trunk_sizes mote_trunk_sizes_of(const mote_trunk_config *c, mote_trunk_stac
 
 /* ---- what a state must be ---- */
 
-static void expect(mote_graph *graph, const char *what, mote_value value, int rank, const size_t *shape)
+/* FP32, or format where a value has three dimensions. */
+static void expect(mote_graph *graph, const char *what, mote_value value, mote_format format, int rank,
+                   const size_t *shape)
 {
-    bool fits = value >= 0 && value < graph->value_count && mote_layout_of(graph, value)->format == MOTE_FP32 &&
-                mote_layout_of(graph, value)->rank == rank;
+    bool fits = value >= 0 && value < graph->value_count && mote_layout_of(graph, value)->rank == rank &&
+                (mote_layout_of(graph, value)->format == MOTE_FP32 || mote_layout_of(graph, value)->format == format);
     for (int d = 0; fits && d < rank; d++) {
         fits = mote_extent(graph, value, d) == shape[d];
     }
     if (!fits && rank == 3) {
-        mote_graph_fail(graph, MOTE_ERROR_SHAPE, "trunk: %s must be fp32 [%zu, %zu, %zu]", what, shape[0], shape[1],
-                        shape[2]);
+        mote_graph_fail(graph, MOTE_ERROR_SHAPE, "trunk: %s must be fp32%s%s [%zu, %zu, %zu]", what,
+                        format == MOTE_FP32 ? "" : " or ", format == MOTE_FP32 ? "" : mote_format_get(format)->name,
+                        shape[0], shape[1], shape[2]);
     } else if (!fits) {
         mote_graph_fail(graph, MOTE_ERROR_SHAPE, "trunk: %s must be fp32 [%zu, %zu]", what, shape[0], shape[1]);
     }
@@ -75,11 +78,12 @@ static mote_status check_state(mote_graph *graph, const mote_trunk_sizes *s, con
         return graph->status;
     }
     size_t residues = mote_extent(graph, state->z, 0), sequences = mote_extent(graph, state->m, 0);
-    expect(graph, "z", state->z, 3, (size_t[]){residues, residues, s->c_z});
-    expect(graph, "pair_mask", state->pair_mask, 2, (size_t[]){residues, residues});
+    mote_format stored = s->config->stored;
+    expect(graph, "z", state->z, stored, 3, (size_t[]){residues, residues, s->c_z});
+    expect(graph, "pair_mask", state->pair_mask, MOTE_FP32, 2, (size_t[]){residues, residues});
     if (s->c_m) {
-        expect(graph, "m", state->m, 3, (size_t[]){sequences, residues, s->c_m});
-        expect(graph, "msa_mask", state->msa_mask, 2, (size_t[]){sequences, residues});
+        expect(graph, "m", state->m, stored, 3, (size_t[]){sequences, residues, s->c_m});
+        expect(graph, "msa_mask", state->msa_mask, MOTE_FP32, 2, (size_t[]){sequences, residues});
     }
     return mote_graph_status(graph);
 }
@@ -159,11 +163,19 @@ void mote_trunk_add_block(mote_graph *graph, const mote_trunk_config *config, mo
         return;
     }
     char name[64];
+    mote_trunk_sizes s = mote_trunk_sizes_of(config, stack);
+    if (check_state(graph, &s, state) != MOTE_OK) {
+        return;
+    }
     bool template = stack == MOTE_STACK_TEMPLATE;
     const mote_trunk_module *order =
         template ? template_order[config->multimer != 0] : block_order[config->multimer != 0];
     snprintf(name, sizeof name, stack_layers[stack], number);
     mote_graph_enter(graph, name);
+    if (!template) { /* in front of the segment, which keeps what it reads */
+        state->m = mote_graph_cast(graph, state->m, config->stored);
+    }
+    state->z = mote_graph_cast(graph, state->z, config->stored);
     mote_graph_begin_segment(graph);
     for (int i = 0; i < (template ? TEMPLATE_MODULES : MODULES); i++) {
         mote_trunk_add_module(graph, config, stack, order[i], state);

@@ -89,6 +89,18 @@ mote_status mote_trunk_check(mote_context *context, const mote_trunk_config *con
                              LARGEST, value);
         }
     }
+    const mote_format_traits *stored = mote_format_get(config->stored);
+    if (!stored || stored->kind != MOTE_KIND_TARGET || config->stored == MOTE_NVFP4) {
+        return mote_fail(context, MOTE_ERROR_ARGUMENT,
+                         "trunk: stored: expected fp32, bf16, fp16 or a format with scales of blocks alone, found %s",
+                         stored ? stored->name : "an unknown format");
+    }
+    if (config->stored != MOTE_FP32 && !config->piece) {
+        return mote_fail(
+            context, MOTE_ERROR_ARGUMENT,
+            "trunk: stored: %s needs pieces, in which it is decoded; expected piece of at least 1, found 0",
+            stored->name);
+    }
     const double rates[] = {config->msa_dropout, config->pair_dropout};
     for (int i = 0; i < 2; i++) {
         if (!(rates[i] >= 0 && rates[i] < 1)) {

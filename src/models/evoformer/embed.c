@@ -24,7 +24,7 @@ mote_value mote_trunk_embed_msa(mote_graph *graph, const mote_trunk_config *conf
     mote_layer all = mote_linear_layer(graph, "linear_tf_m", config->target_features, config->c_m, MOTE_START_PLAIN);
     rows r = {.layer = mote_linear_layer(graph, "linear_msa_m", config->msa_features, config->c_m, MOTE_START_PLAIN)};
     r.added = mote_apply_linear(graph, &all, target);
-    mote_value m = mote_in_pieces(graph, config, 1, &msa, (int[]){0}, 0, rows_body, &r);
+    mote_value m = mote_in_pieces(graph, config, 1, &msa, (int[]){0}, 0, config->stored, rows_body, &r);
     mote_graph_leave(graph);
     return m;
 }
@@ -37,7 +37,7 @@ mote_value mote_trunk_embed_extra(mote_graph *graph, const mote_trunk_config *co
     mote_graph_enter(graph, "extra_msa_embedder");
     rows r = {.layer = mote_linear_layer(graph, "linear", config->extra_features, config->c_e, MOTE_START_PLAIN),
               .added = MOTE_NO_VALUE};
-    mote_value m = mote_in_pieces(graph, config, 1, &extra, (int[]){0}, 0, rows_body, &r);
+    mote_value m = mote_in_pieces(graph, config, 1, &extra, (int[]){0}, 0, config->stored, rows_body, &r);
     mote_graph_leave(graph);
     return m;
 }
@@ -97,7 +97,8 @@ mote_value mote_trunk_embed_pairs(mote_graph *graph, const mote_trunk_config *co
     relative_tables(graph, config, &p);
     p.second = mote_apply_linear(graph, &second, target);
     mote_value cut[3] = {mote_apply_linear(graph, &first, target), offsets, copies};
-    mote_value z = mote_in_pieces(graph, config, config->multimer ? 3 : 2, cut, (int[]){0, 0, 0}, 0, pairs_body, &p);
+    mote_value z = mote_in_pieces(graph, config, config->multimer ? 3 : 2, cut, (int[]){0, 0, 0}, 0, config->stored,
+                                  pairs_body, &p);
     mote_graph_leave(graph);
     return z;
 }
@@ -129,9 +130,23 @@ mote_value mote_trunk_recycle_pairs(mote_graph *graph, const mote_trunk_config *
     r.norm = mote_norm_layer(graph, "layer_norm_z", config->c_z);
     r.bias = layer.bias;
     r.table = mote_table_from_one(graph, layer.weight);
-    z = mote_in_pieces(graph, config, 3, (mote_value[]){z, previous, bins}, (int[]){0, 0, 0}, 0, recycling_body, &r);
+    z = mote_in_pieces(graph, config, 3, (mote_value[]){z, previous, bins}, (int[]){0, 0, 0}, 0, config->stored,
+                       recycling_body, &r);
     mote_graph_leave(graph);
     return z;
+}
+
+/* Columns m [sequences, columns, c_m] and the row before of theirs [columns, c_m]. */
+static mote_value first_row_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    size_t sequences = mote_extent(graph, pieces[0], 0);
+    mote_value parts[2] = {mote_graph_slice(graph, pieces[0], 0, 0, 1), MOTE_NO_VALUE};
+    parts[0] = mote_graph_add(graph, parts[0], mote_apply_norm(graph, argument, pieces[1]));
+    if (sequences == 1) {
+        return parts[0];
+    }
+    parts[1] = mote_graph_slice(graph, pieces[0], 0, 1, sequences - 1);
+    return mote_graph_concatenate(graph, 2, parts, 0);
 }
 
 mote_value mote_trunk_recycle_msa(mote_graph *graph, const mote_trunk_config *config, mote_value m, mote_value previous)
@@ -139,15 +154,10 @@ mote_value mote_trunk_recycle_msa(mote_graph *graph, const mote_trunk_config *co
     if (mote_trunk_begin(graph, config) != MOTE_OK) {
         return MOTE_NO_VALUE;
     }
-    size_t sequences = mote_extent(graph, m, 0);
     mote_graph_enter(graph, "recycling_embedder");
     mote_layer norm = mote_norm_layer(graph, "layer_norm_m", config->c_m);
-    mote_value parts[2] = {mote_graph_slice(graph, m, 0, 0, 1), MOTE_NO_VALUE};
-    parts[0] = mote_graph_add(graph, parts[0], mote_apply_norm(graph, &norm, previous));
-    if (sequences > 1) {
-        parts[1] = mote_graph_slice(graph, m, 0, 1, sequences - 1);
-        parts[0] = mote_graph_concatenate(graph, 2, parts, 0);
-    }
+    m = mote_in_pieces(graph, config, 2, (mote_value[]){m, previous}, (int[]){1, 0}, 1, config->stored, first_row_body,
+                       &norm);
     mote_graph_leave(graph);
-    return parts[0];
+    return m;
 }

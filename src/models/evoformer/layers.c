@@ -38,9 +38,10 @@ mote_value mote_drop(mote_graph *graph, mote_value x, mote_value factors)
 }
 
 mote_value mote_in_pieces(mote_graph *graph, const mote_trunk_config *config, int count, const mote_value *values,
-                          const int *axes, int result_axis, mote_piece_builder *build, void *argument)
+                          const int *axes, int result_axis, mote_format format, mote_piece_builder *build,
+                          void *argument)
 {
-    mote_pieces_options options = {count, values, axes, config->piece, result_axis};
+    mote_pieces_options options = {count, values, axes, config->piece, result_axis, format};
     if (mote_graph_status(graph) != MOTE_OK) {
         return MOTE_NO_VALUE;
     }

@@ -27,8 +27,10 @@ mote_value mote_shared_dropout(mote_graph *graph, const mote_trunk_config *confi
 /* x times factors, or x. */
 mote_value mote_drop(mote_graph *graph, mote_value x, mote_value factors);
 
-/* The computation by pieces as the configuration says. */
+/* The computation by pieces as the configuration says. format: of the result; the MSA and the pairs lie in
+ * config->stored, all else in MOTE_FP32. */
 mote_value mote_in_pieces(mote_graph *graph, const mote_trunk_config *config, int count, const mote_value *values,
-                          const int *axes, int result_axis, mote_piece_builder *build, void *argument);
+                          const int *axes, int result_axis, mote_format format, mote_piece_builder *build,
+                          void *argument);
 
 #endif

@@ -55,9 +55,10 @@ mote_value mote_outer_product_mean(mote_graph *graph, const mote_trunk_sizes *s,
     o.left = mote_linear_layer(graph, "linear_1", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.right = mote_linear_layer(graph, "linear_2", s->c_m, c->c_outer, MOTE_START_PLAIN);
     o.out = mote_linear_layer(graph, "linear_out", c->c_outer * c->c_outer, s->c_z, MOTE_START_RESIDUAL);
-    o.rights = mote_in_pieces(graph, c, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0, right_body, &o);
+    o.rights = mote_in_pieces(graph, c, 2, (mote_value[]){state->m, state->msa_mask}, (int[]){0, 0}, 0, MOTE_FP32,
+                              right_body, &o);
     mote_value y = mote_in_pieces(graph, c, 3, (mote_value[]){state->z, state->m, state->msa_mask}, (int[]){0, 1, 1}, 0,
-                                  outer_body, &o);
+                                  c->stored, outer_body, &o);
     mote_graph_leave(graph);
     return y;
 }

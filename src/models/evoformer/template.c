@@ -116,7 +116,7 @@ static mote_value norm_body(mote_graph *graph, void *argument, const mote_value 
     return mote_apply_norm(graph, argument, pieces[0]);
 }
 
-/* A template through algorithm 16: [residues, residues, c_t]. */
+/* A template through algorithm 16: [residues, residues, c_t]. The multimer's are summed whole, so these are FP32. */
 static mote_value compute(mote_graph *graph, templates *t, const mote_trunk_template *given, mote_value pair_mask)
 {
     const mote_trunk_config *c = t->config;
@@ -124,11 +124,12 @@ static mote_value compute(mote_graph *graph, templates *t, const mote_trunk_temp
     mote_trunk_state state = {MOTE_NO_VALUE, MOTE_NO_VALUE, MOTE_NO_VALUE, pair_mask};
     mote_graph_enter(graph, "template_embedder.template_pair_embedder");
     t->types_j = mote_graph_embedding(graph, t->second, given->types);
-    state.z = mote_in_pieces(graph, c, c->multimer ? CUT : DIRECTIONS, cut, (int[CUT]){0}, 0, embed_body, t);
+    state.z = mote_in_pieces(graph, c, c->multimer ? CUT : DIRECTIONS, cut, (int[CUT]){0}, 0, c->stored, embed_body, t);
     mote_graph_leave(graph);
     mote_trunk_add_stack(graph, c, MOTE_STACK_TEMPLATE, &state);
     mote_graph_enter(graph, "template_embedder.template_pair_stack");
-    mote_value y = mote_in_pieces(graph, c, 1, &state.z, (int[]){0}, 0, norm_body, &t->norm);
+    mote_value y =
+        mote_in_pieces(graph, c, 1, &state.z, (int[]){0}, 0, c->multimer ? MOTE_FP32 : c->stored, norm_body, &t->norm);
     mote_graph_leave(graph);
     return y;
 }
@@ -172,7 +173,8 @@ static mote_value attend(mote_graph *graph, const mote_trunk_config *c, const mo
     p.there = mote_graph_reshape(graph, given->there, 2, (size_t[]){1, given->count});
     p.any = mote_graph_map(graph, "relu", mote_graph_subtract(graph, one, mote_graph_sum(graph, given->there, 0, 1)));
     p.any = mote_graph_subtract(graph, one, p.any);
-    z = mote_in_pieces(graph, c, 1 + (int)given->count, cut, (int[1 + MOTE_TRUNK_TEMPLATES]){0}, 0, pointwise_body, &p);
+    z = mote_in_pieces(graph, c, 1 + (int)given->count, cut, (int[1 + MOTE_TRUNK_TEMPLATES]){0}, 0, c->stored,
+                       pointwise_body, &p);
     mote_graph_leave(graph);
     return z;
 }
@@ -194,7 +196,7 @@ static mote_value average(mote_graph *graph, const mote_trunk_config *c, size_t 
     mean m = {.count = count};
     mote_graph_enter(graph, "template_embedder");
     m.out = mote_linear_layer(graph, "linear_t", c->c_t, c->c_z, MOTE_START_RECTIFIED);
-    z = mote_in_pieces(graph, c, 2, (mote_value[]){z, sum}, (int[]){0, 0}, 0, mean_body, &m);
+    z = mote_in_pieces(graph, c, 2, (mote_value[]){z, sum}, (int[]){0, 0}, 0, c->stored, mean_body, &m);
     mote_graph_leave(graph);
     return z;
 }
@@ -228,6 +230,13 @@ mote_value mote_trunk_add_template_pairs(mote_graph *graph, const mote_trunk_con
     return config->multimer ? average(graph, config, given->count, z, sum) : attend(graph, config, given, z, each);
 }
 
+/* Columns of m, and behind them those of further rows. */
+static mote_value behind_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    (void)argument;
+    return mote_graph_concatenate(graph, 2, pieces, 0);
+}
+
 /* linear(relu(linear(angles))): rows like an MSA's. */
 void mote_trunk_add_template_rows(mote_graph *graph, const mote_trunk_config *config, const mote_trunk_templates *given,
                                   mote_trunk_state *state)
@@ -243,7 +252,8 @@ void mote_trunk_add_template_rows(mote_graph *graph, const mote_trunk_config *co
                                           MOTE_START_RECTIFIED);
     mote_value rows = mote_graph_map(graph, "relu", mote_apply_linear(graph, &first, given->angles));
     rows = mote_apply_linear(graph, &second, rows);
-    state->m = mote_graph_concatenate(graph, 2, (mote_value[]){state->m, rows}, 0);
+    state->m = mote_in_pieces(graph, config, 2, (mote_value[]){state->m, rows}, (int[]){1, 1}, 1, config->stored,
+                              behind_body, NULL);
     state->msa_mask = mote_graph_concatenate(graph, 2, (mote_value[]){state->msa_mask, given->angle_mask}, 0);
     mote_graph_leave(graph);
 }

@@ -20,5 +20,5 @@ mote_value mote_transition(mote_graph *graph, const mote_trunk_sizes *s, mote_va
     transition t = {.norm = mote_norm_layer(graph, "layer_norm", channels)};
     t.up = mote_linear_layer(graph, "linear_1", channels, hidden, MOTE_START_RECTIFIED);
     t.down = mote_linear_layer(graph, "linear_2", hidden, channels, MOTE_START_RESIDUAL);
-    return mote_in_pieces(graph, s->config, 1, &x, (int[]){0}, 0, body, &t);
+    return mote_in_pieces(graph, s->config, 1, &x, (int[]){0}, 0, s->config->stored, body, &t);
 }

@@ -86,9 +86,9 @@ mote_value mote_triangle_product(mote_graph *graph, const mote_trunk_sizes *s, c
     p.out_gate = mote_linear_layer(graph, "linear_g", s->c_z, s->c_z, MOTE_START_GATE);
     p.dropped = mote_shared_dropout(graph, c, c->pair_dropout, 0, mote_extent(graph, state->z, 1), s->c_z);
     mote_value cut[3] = {state->z, state->pair_mask, p.dropped};
-    p.other = mote_in_pieces(graph, c, 2, cut, (int[]){0, 0}, 1, other_body, &p);
+    p.other = mote_in_pieces(graph, c, 2, cut, (int[]){0, 0}, 1, MOTE_FP32, other_body, &p);
     int count = incoming && p.dropped != MOTE_NO_VALUE ? 3 : 2;
-    mote_value y = mote_in_pieces(graph, c, count, cut, (int[]){axis, axis, 1}, axis, product_body, &p);
+    mote_value y = mote_in_pieces(graph, c, count, cut, (int[]){axis, axis, 1}, axis, c->stored, product_body, &p);
     mote_graph_leave(graph);
     return y;
 }

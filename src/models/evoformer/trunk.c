@@ -51,7 +51,7 @@ static void make_inputs(mote_graph *graph, const mote_trunk_config *c, const mot
         t->copies = input(graph, "copies", MOTE_INT32, n, n, 0);
     }
     t->previous_m = input(graph, "previous_m", MOTE_FP32, n, c->c_m, 0);
-    t->previous_z = input(graph, "previous_z", MOTE_FP32, n, n, c->c_z);
+    t->previous_z = input(graph, "previous_z", c->stored, n, n, c->c_z);
     t->previous_bins = input(graph, "previous_bins", MOTE_INT32, n, n, 0);
     if (l->templates) {
         make_template_inputs(graph, c, n, &t->templates);
@@ -59,6 +59,17 @@ static void make_inputs(mote_graph *graph, const mote_trunk_config *c, const mot
 }
 
 /* ---- the graph ---- */
+
+static mote_value first_rows_body(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    return mote_graph_slice(graph, pieces[0], 0, 0, *(const size_t *)argument);
+}
+
+/* m without the rows behind the first ones. */
+static mote_value first_rows(mote_graph *graph, const mote_trunk_config *config, mote_value m, size_t count)
+{
+    return mote_in_pieces(graph, config, 1, &m, (int[]){1}, 1, config->stored, first_rows_body, &count);
+}
 
 /* What concerns the pairs alone comes first, so that no MSA lies beside it. */
 mote_status mote_trunk_build(mote_graph *graph, const mote_trunk_config *config, const mote_trunk_lengths *lengths,
@@ -87,7 +98,7 @@ mote_status mote_trunk_build(mote_graph *graph, const mote_trunk_config *config,
     mote_trunk_add_stack(graph, config, MOTE_STACK_EVOFORMER, &state);
     trunk->z = state.z;
     trunk->single = mote_trunk_single(graph, config, state.m);
-    trunk->m = lengths->templates ? mote_graph_slice(graph, state.m, 0, 0, lengths->sequences) : state.m;
+    trunk->m = lengths->templates ? first_rows(graph, config, state.m, lengths->sequences) : state.m;
     return mote_graph_status(graph);
 }
 

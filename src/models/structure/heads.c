@@ -7,6 +7,13 @@ static mote_value one_layer(mote_graph *graph, const char *name, size_t inputs, 
     return mote_apply_linear(graph, &layer, x);
 }
 
+/* The same of what the trunk gives, in any format. */
+static mote_value layer_by_rows(mote_graph *graph, const char *name, size_t inputs, size_t outputs, mote_value x)
+{
+    mote_layer layer = mote_linear_layer(graph, name, inputs, outputs, MOTE_START_RESIDUAL);
+    return mote_apply_linear_by_rows(graph, &layer, x);
+}
+
 /* Alg. 29. */
 static mote_value lddt_head(mote_graph *graph, const mote_structure_config *c, mote_value s)
 {
@@ -36,12 +43,12 @@ void mote_structure_heads(mote_graph *graph, const mote_structure_config *config
     mote_graph_enter(graph, "aux_heads");
     scores->lddt = lddt_head(graph, c, structure_single);
     /* both halves have the bias: it counts twice */
-    mote_value half = one_layer(graph, "distogram.linear", c->c_z, c->distance_bins, pair);
+    mote_value half = layer_by_rows(graph, "distogram.linear", c->c_z, c->distance_bins, pair);
     scores->distances = mote_graph_add(graph, half, mote_graph_permute(graph, half, (int[]){1, 0, 2}));
-    scores->msa = one_layer(graph, "masked_msa.linear", c->c_m, c->msa_classes, msa);
+    scores->msa = layer_by_rows(graph, "masked_msa.linear", c->c_m, c->msa_classes, msa);
     scores->resolved = one_layer(graph, "experimentally_resolved.linear", c->c_s, ATOMS, single);
     if (c->aligned_error) {
-        scores->aligned_error = one_layer(graph, "tm.linear", c->c_z, c->error_bins, pair);
+        scores->aligned_error = layer_by_rows(graph, "tm.linear", c->c_z, c->error_bins, pair);
     }
     mote_graph_leave(graph);
 }

@@ -94,7 +94,7 @@ void mote_structure_module(mote_graph *graph, const mote_structure_config *confi
                in = mote_linear_layer(graph, "linear_in", config->c_s, config->c_s, MOTE_START_PLAIN);
     iteration p = create_iteration(graph, config);
     mote_value initial = mote_apply_norm(graph, &single_norm, single);
-    mote_value z = mote_apply_norm(graph, &pair_norm, pair);
+    mote_value z = mote_apply_norm_by_rows(graph, &pair_norm, pair);
     state now = {.s = mote_apply_linear(graph, &in, initial),
                  .frames = start ? *start : mote_frames_origin(graph, residues)};
     for (size_t i = 0; i < config->structure_layers; i++) {
