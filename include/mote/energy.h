@@ -35,9 +35,9 @@ typedef struct mote_energy_options {
 MOTE_API mote_status mote_energy_start(mote_context *context, const mote_energy_options *options, mote_energy **energy);
 MOTE_API void mote_energy_stop(mote_energy *energy);
 
-/* Takes readings, if the last ones are a second old. Call it at least once a minute: counters begin again at zero after
- * some minutes (RAPL's 32 bits: from 65 or 262 kJ on), which can be made good once between readings; and the power of
- * sensors and batteries is held to change evenly between two. */
+/* Takes readings, if the last ones are a second old (NULL: none). Call it at least once a minute: counters begin again
+ * at zero after some minutes (RAPL's 32 bits: from 65 or 262 kJ on), which can be made good once between readings; and
+ * the power of sensors and batteries is held to change evenly between two. */
 MOTE_API void mote_energy_read(mote_energy *energy);
 
 /* What was used since the start. */

@@ -154,7 +154,7 @@ void mote_energy_stop(mote_energy *energy)
 
 void mote_energy_read(mote_energy *energy)
 {
-    if (mote_clock() - energy->at >= 1) {
+    if (energy && mote_clock() - energy->at >= 1) {
         read_all(energy);
     }
 }

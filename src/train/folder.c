@@ -129,10 +129,12 @@ static json_t *describe_energy(const mote_trainer *t, const mote_energy_result *
     double tokens = (double)o->batch * (double)o->accumulation * (double)t->config.context * (double)t->step;
     const char *unit = mote_corpus_describe(t->corpus)->vocabulary->dna ? "joules_per_base" : "joules_per_residue";
     double joules = tokens > 0 ? e->joules / tokens : NAN;
+    const char *colon = strstr(e->source, ": "); /* behind the status */
     return json_pack("{s:s s:o s:s s:f s:o s:o s:o s:o s:o}", "status", mote_energy_kind_name(e->kind), "joules",
-                     mote_json_number(e->joules), "source", e->source, "seconds", e->seconds, "idle_watts",
-                     mote_json_number(e->idle_watts), "idle_joules", mote_json_number(e->idle_watts * e->seconds),
-                     "busy_share", mote_json_number(e->busy_share), "joules_per_token", mote_json_number(joules), unit,
+                     mote_json_number(e->joules), "source", colon ? colon + 2 : e->source, "seconds", e->seconds,
+                     "idle_watts", mote_json_number(e->idle_watts), "idle_joules",
+                     mote_json_number(e->idle_watts * e->seconds), "busy_share", mote_json_number(e->busy_share),
+                     "joules_per_token", mote_json_number(joules), unit,
                      mote_json_number(joules / mote_trainer_units(t)));
 }
 

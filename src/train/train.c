@@ -71,9 +71,7 @@ static mote_status model_energy(const loop *l, mote_energy_result *r)
                                   .idle_watts = t->profile->idle_watts.value,
                                   .busy_share = NAN};
         snprintf(r->source, sizeof r->source, "modelled: the steps on profile %.400s", t->profile->name);
-        if (!mote_text_valid(r->source, strlen(r->source))) { /* a path in another encoding, or one that was cut */
-            snprintf(r->source, sizeof r->source, "modelled: the steps on a profile");
-        }
+        mote_text_repair(r->source); /* a path in another encoding, or one that was cut */
     }
     return status;
 }

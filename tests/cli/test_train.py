@@ -129,7 +129,7 @@ def test_joules_of_another_machine(mote_program, genome, tmp_path):
     mote_program("train", genome, *TINY, "--profile", "ryzen-7840u", "-o", tmp_path / "run")
     energy = run_of(tmp_path / "run")["results"]["energy"]
     if energy["status"] != "measured":
-        assert energy["status"] == "modelled" and energy["source"] == "modelled: the steps on profile ryzen-7840u"
+        assert energy["status"] == "modelled" and energy["source"] == "the steps on profile ryzen-7840u"
         assert energy["joules"] == pytest.approx(laptop["joules"], rel=1e-6) and "modelled" in (tmp_path / "run/report.html").read_text()
         assert all(m["joules"] is None for m in metrics_of(tmp_path / "run") if "joules" in m)
     own = tmp_path / "own.json"
