@@ -17,6 +17,9 @@ cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_pla
 extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_train_help[], cli_eval_help[],
     cli_fold_help[], cli_plan_help[], cli_report_help[], cli_bench_help[];
 
+/* mote info --energy: prints meters, what they say now, and profiles; returns the exit status. */
+int cli_energy(mote_context *context, const mote_machine *machine, bool json);
+
 /* A context from MOTE_CPU, MOTE_THREADS and threads (0: all); NULL after saying why. */
 mote_context *cli_context(int threads, const char *cpu);
 

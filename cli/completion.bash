@@ -8,17 +8,18 @@ _mote() {
     fi
     case "$before" in
         --format|--to) mapfile -t COMPREPLY < <(compgen -W "$formats all" -- "$word"); return ;;
+        --profile) mapfile -t COMPREPLY < <(compgen -W "epyc-9654 h200 mx-paper raspberry-pi-5 ryzen-7840u" -- "$word"; compgen -f -- "$word"); return ;;
         --rounding) mapfile -t COMPREPLY < <(compgen -W "nearest_even nearest_away toward_zero stochastic" -- "$word"); return ;;
         --scale-rule) mapfile -t COMPREPLY < <(compgen -W "floor even ceil" -- "$word"); return ;;
     esac
     case "${COMP_WORDS[1]}" in
-        info) options="--json" ;;
+        info) options="--energy --json" ;;
         cast) options="--format --to --axis --rounding --scale-rule --seed --include --exclude --json" ;;
         inspect) options="--json" ;;
         bench) options="quantize matmul attention train --format --threads --size --runs --json" ;;
         train|plan) options="--vocabulary --validation --split --one-strand --model --layers --width --heads --context --dropout --policy --steps --batch
             --accumulation --rate --schedule --warmup --minimum-rate --optimizer --beta1 --beta2 --weight-decay --clip --average --seed --memory --threads
-            --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --json" ;;
+            --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --profile --idle --json" ;;
         fold) options="--weights --out --plan --policy --pairs --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
         eval) options="--policy --context --stride --batch --limit --threads --json" ;;
         report) options="--output" ;;

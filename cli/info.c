@@ -7,12 +7,15 @@
 #include "cli.h"
 
 const char cli_info_help[] =
-    "usage: mote info [--json]\n\n"
+    "usage: mote info [--energy] [--json]\n\n"
     "Shows the machine as mote sees it: processor, instruction sets (used and available), caches, memory,\n"
     "threads, library versions, and which energy meters can be read or why they cannot.\n\n"
-    "  --json   the same for programs\n\n"
+    "  --energy   the energy meters with the command that grants what may not be read, what each counter says\n"
+    "             now, and the profiles of other machines\n"
+    "  --json     the same for programs\n\n"
     "examples:\n"
     "  mote info\n"
+    "  mote info --energy\n"
     "  MOTE_CPU=avx2 mote info\n"
     "  mote info --json | jq .meters\n";
 
@@ -20,8 +23,9 @@ static void print_json(const mote_machine *m, mote_context *context)
 {
     json_t *meters = json_array(), *libraries = json_object(), *caches = json_array();
     for (int i = 0; i < m->meter_count; i++) {
-        json_array_append_new(meters, json_pack("{s:s, s:b, s:s}", "name", m->meters[i].name, "available",
-                                                m->meters[i].available, "detail", m->meters[i].detail));
+        json_array_append_new(meters, json_pack("{s:s, s:b, s:s, s:s}", "name", m->meters[i].name, "available",
+                                                m->meters[i].available, "detail", m->meters[i].detail, "grant",
+                                                m->meters[i].grant));
     }
     for (int i = 0; i < m->library_count; i++) {
         json_object_set_new(libraries, m->libraries[i].name, json_string(m->libraries[i].version));
@@ -67,14 +71,24 @@ static void print_text(const mote_machine *m, mote_context *context)
     for (int i = 0; i < m->meter_count; i++) {
         printf("%s%-11s  %s: %s\n", i ? "              " : "", m->meters[i].available ? "available" : "unavailable",
                m->meters[i].name, m->meters[i].detail);
+        if (*m->meters[i].grant) {
+            printf("%27sto read them: %s\n", "", m->meters[i].grant);
+        }
     }
 }
 
 int cli_info(int argc, char **argv)
 {
-    bool json;
-    if (!cli_only_json("info", argc, argv, &json)) {
-        return CLI_USAGE;
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"energy", no_argument, NULL, 'e'}, {0}};
+    bool json = false, energy = false;
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (option == '?') {
+            fprintf(stderr, "Try: mote info --help\n");
+            return CLI_USAGE;
+        }
+        json |= option == 'j';
+        energy |= option == 'e';
     }
     if (optind < argc) {
         return cli_complain(CLI_USAGE, "info", "unexpected '%s'", argv[optind]);
@@ -89,8 +103,13 @@ int cli_info(int argc, char **argv)
         return cli_complain(CLI_FAILED, "info", "out of memory");
     }
     mote_machine_describe(machine);
-    (json ? print_json : print_text)(machine, context);
+    int status = CLI_DONE;
+    if (energy) {
+        status = cli_energy(context, machine, json);
+    } else {
+        (json ? print_json : print_text)(machine, context);
+    }
     free(machine);
     mote_context_destroy(context);
-    return CLI_DONE;
+    return status;
 }

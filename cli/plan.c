@@ -6,11 +6,12 @@
 const char cli_plan_help[] =
     "usage: mote plan [FILE...] [options]\n\n"
     "Prints what `mote train` with the same options will take: the exact peak of its memory and where it goes, the\n"
-    "work of a step, and an estimate of the time from a product measured here and now.\n\n" CLI_TRAINING_HELP
-    "  --json\n\n"
+    "work of a step, and an estimate of the time from a product measured here and now; on a profile, the time and the\n"
+    "joules of another machine, modelled.\n\n" CLI_TRAINING_HELP "  --json\n\n"
     "examples:\n"
     "  mote plan ecoli.fna.gz --model gpt-medium\n"
-    "  mote plan ecoli.fna.gz --model gpt-medium --policy fp32 --memory 500M\n";
+    "  mote plan ecoli.fna.gz --model gpt-medium --policy fp32 --memory 500M\n"
+    "  mote plan ecoli.fna.gz --model gpt-medium --profile h200\n";
 
 static void line(const char *name, uint64_t bytes)
 {
@@ -49,10 +50,47 @@ static void print_plan(const mote_train_plan *p, const char *policy, double rate
     }
 }
 
+/* Time and joules on the profile; NULL: none was named. */
+static void print_estimate(const mote_train_plan *p, const mote_profile *profile)
+{
+    mote_estimate e;
+    if (!profile) {
+        return;
+    }
+    mote_profile_estimate(profile, &p->counts, &e);
+    double steps = (double)p->steps;
+    printf("\nmodelled on %s (%s)\n", profile->name, profile->description);
+    printf("  at least %.3g s a step: products %.3g s", e.seconds, e.product_seconds);
+    for (int l = 0; l < profile->level_count; l++) {
+        printf(", %s %.3g s", profile->levels[l].name, e.level_seconds[l]);
+    }
+    printf("\n  %.3g J a step: products %.3g J, bytes %.3g J, idle power %.3g J\n", e.joules, e.product_joules,
+           e.byte_joules, e.idle_joules);
+    printf("  %.3g J a token, %.3g J and %.3g s in all, evaluations apart\n", e.joules * steps / p->tokens,
+           e.joules * steps, e.seconds * steps);
+}
+
+/* The same for programs: a field, or nothing. */
+static void print_json_estimate(const mote_train_plan *p, const mote_profile *profile)
+{
+    mote_estimate e;
+    if (!profile) {
+        return;
+    }
+    mote_profile_estimate(profile, &p->counts, &e);
+    double steps = (double)p->steps;
+    printf(", \"energy\": {\"status\": \"modelled\", \"step_seconds\": %.9g, \"step_joules\": %.9g, "
+           "\"product_joules\": %.9g, \"byte_joules\": %.9g, \"idle_joules\": %.9g, \"joules_per_token\": %.9g, "
+           "\"joules\": %.9g, \"seconds\": %.9g}",
+           e.seconds, e.joules, e.product_joules, e.byte_joules, e.idle_joules, e.joules * steps / p->tokens,
+           e.joules * steps, e.seconds * steps);
+}
+
 int cli_plan(int argc, char **argv)
 {
     cli_training t;
     mote_train_plan p;
+    mote_profile *profile = NULL;
     if (!cli_training_parse("plan", argc, argv, &t)) {
         return CLI_USAGE;
     }
@@ -62,6 +100,9 @@ int cli_plan(int argc, char **argv)
         return CLI_FAILED;
     }
     mote_status status = mote_train_measure(context, &t.options, &p);
+    if (status == MOTE_OK && t.options.profile) {
+        status = mote_profile_open(context, t.options.profile, &profile);
+    }
     if (status != MOTE_OK) {
         cli_complain(CLI_FAILED, "plan", "%s", mote_context_message(context));
     } else if (t.json) {
@@ -69,15 +110,19 @@ int cli_plan(int argc, char **argv)
         printf("{\"parameters\": %zu, \"tokens\": %.0f, \"total_bytes\": %llu, \"parameter_bytes\": %llu, "
                "\"gradient_bytes\": %llu, \"optimizer_bytes\": %llu, \"saved_bytes\": %llu, \"temporary_bytes\": %llu, "
                "\"workspace_bytes\": %llu, \"segments\": %zu, \"recomputed\": %zu, \"multiply_adds\": %.0f, "
-               "\"bytes_moved\": %.0f}\n",
+               "\"bytes_moved\": %.0f",
                p.parameters, p.tokens, (unsigned long long)p.total, (unsigned long long)m->parameters,
                (unsigned long long)m->gradients, (unsigned long long)p.optimizer, (unsigned long long)m->saved,
                (unsigned long long)m->temporaries, (unsigned long long)m->workspace, m->segments, m->recomputed,
                p.multiply_adds, p.bytes_moved);
+        print_json_estimate(&p, profile);
+        printf("}\n");
     } else {
         const char *policy = t.options.policy ? t.options.policy : "mxfp6_e2m3";
         print_plan(&p, t.policy ? "from the file" : policy, t.policy ? 0 : cli_rate(context, policy));
+        print_estimate(&p, profile);
     }
+    mote_profile_close(context, profile);
     mote_context_destroy(context);
     cli_training_release(&t);
     return status == MOTE_OK ? CLI_DONE : CLI_FAILED;

@@ -94,6 +94,11 @@ static void print_result(const mote_train_result *r, const char *folder)
         printf("the data's entropy rate is %.4f +- %.4f bits: %.4f above it\n", r->limit_bits, r->limit_error,
                r->bits - r->limit_bits);
     }
+    if (r->energy.kind == MOTE_ENERGY_UNAVAILABLE) {
+        printf("joules %s\n", r->energy.source);
+    } else {
+        printf("%.4g J %s\n", r->energy.joules, r->energy.source);
+    }
     printf("wrote %s/: config.json, model.safetensors, run.json, metrics.jsonl, report.html\n", folder);
 }
 

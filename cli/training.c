@@ -41,6 +41,8 @@ enum {
     EVALUATE_BATCHES,
     CHECKPOINT_EVERY,
     KEEP,
+    PROFILE,
+    IDLE,
     JSON
 };
 
@@ -77,6 +79,8 @@ static const struct option long_options[] = {{"vocabulary", required_argument, N
                                              {"evaluate-batches", required_argument, NULL, EVALUATE_BATCHES},
                                              {"checkpoint-every", required_argument, NULL, CHECKPOINT_EVERY},
                                              {"keep", required_argument, NULL, KEEP},
+                                             {"profile", required_argument, NULL, PROFILE},
+                                             {"idle", required_argument, NULL, IDLE},
                                              {"json", no_argument, NULL, JSON},
                                              {0}};
 
@@ -178,7 +182,8 @@ static bool parse_number_option(const char *verb, int option, const char *name, 
         double *number;
     } reals[] = {{VALIDATION, &o->validation},     {DROPOUT, &o->dropout}, {RATE, &o->learning_rate},
                  {MINIMUM_RATE, &o->minimum_rate}, {BETA1, &o->beta1},     {BETA2, &o->beta2},
-                 {WEIGHT_DECAY, &o->weight_decay}, {CLIP, &o->clip},       {AVERAGE, &o->average}};
+                 {WEIGHT_DECAY, &o->weight_decay}, {CLIP, &o->clip},       {AVERAGE, &o->average},
+                 {IDLE, &o->idle_seconds}};
     *known = true;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         if (sizes[i].option == option) {
@@ -220,6 +225,7 @@ static bool parse_option(const char *verb, int option, const char *name, cli_tra
     case MEMORY: return cli_parse_bytes(verb, name, optarg, &o->memory_limit);
     case THREADS: return cli_number(verb, "--threads", optarg, 1, 1024, &t->threads);
     case OUTPUT: o->output = optarg; return true;
+    case PROFILE: o->profile = optarg; return true;
     case RESUME: o->resume = 1; return true;
     case JSON: t->json = true; return true;
     default: return false;

@@ -37,7 +37,10 @@ typedef struct cli_training {
     "  --seed N\n"                                                                                                     \
     "limits:\n"                                                                                                        \
     "  --memory SIZE        such as 800M or 4G: obeyed by computing blocks twice, or refused with what would work\n"   \
-    "  --threads N\n"
+    "  --threads N\n"                                                                                                  \
+    "energy:\n"                                                                                                        \
+    "  --profile NAME|FILE  a machine whose time and joules are modelled; mote info --energy lists them\n"             \
+    "  --idle SECONDS       measure what the idle machine draws, before the first step\n"
 
 /* Parses argv; false after complaining. verb: for messages; output: accepts -o, --resume and what writes. */
 bool cli_training_parse(const char *verb, int argc, char **argv, cli_training *training);

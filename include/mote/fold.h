@@ -98,7 +98,7 @@ typedef struct mote_fold_result {
     mote_fold_plan plan;
     double seconds;
     double joules;           /* NaN: unavailable */
-    char joules_source[256]; /* "measured: ...", "modelled: ..." or "unavailable: ..." */
+    char joules_source[512]; /* "measured: ...", "modelled: ..." or "unavailable: ..." */
     struct mote_fold_memory *memory;
 } mote_fold_result;
 

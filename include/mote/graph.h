@@ -88,6 +88,35 @@ MOTE_API size_t mote_graph_parameter_count(const mote_graph *graph);
 /* Multiply-adds of the products of one run, and bytes that all operations read and write. */
 MOTE_API void mote_graph_cost(const mote_graph *graph, double *multiply_adds, double *bytes);
 
+enum { MOTE_OPERAND_FORMATS = 10, MOTE_REACHES = 64 };
+
+/* What one run multiplies and moves.
+ *
+ * multiply_adds[a][b]: of products whose left operand has mote_format a and whose right one b. They are those of the
+ * definition: rows times columns times length, in attention pairs of positions that may see each other; what kernels
+ * add to fill tiles and blocks, or make twice so that threads need not wait, is not counted.
+ *
+ * bytes[r]: what operations read and write, each value once for each operation that reads it and once when it is made,
+ * in whole lines of 64 bytes; what an operation moves within itself is not counted. r says how soon: a value's reach is
+ * the bytes that all operations moved since it was last read or written, and its own; it lies in [2^(r-1), 2^r). A
+ * value is made at the reach with which it is first read. A cache of 2^r bytes that keeps what was used last has these
+ * values and those of smaller r. The last r is for what no cache is held to have: inputs and parameters at their first
+ * use, results that no operation reads, and all that bodies of pieces read and write of the graph around them. */
+typedef struct mote_graph_counts {
+    double multiply_adds[MOTE_OPERAND_FORMATS][MOTE_OPERAND_FORMATS];
+    double bytes[MOTE_REACHES];
+} mote_graph_counts;
+
+/* Counts what a plan runs: without what nobody reads; with only_forward without what mote_graph_differentiate appended;
+ * with the first recomputed segments twice (see mote_plan_memory). Errors: MOTE_ERROR_ARGUMENT more segments than there
+ * are; MOTE_ERROR_MEMORY. */
+MOTE_API mote_status mote_graph_count(mote_graph *graph, int only_forward, size_t recomputed,
+                                      mote_graph_counts *counts);
+
+/* Sums of the counts. */
+MOTE_API double mote_graph_counts_multiply_adds(const mote_graph_counts *counts);
+MOTE_API double mote_graph_counts_bytes(const mote_graph_counts *counts);
+
 /* Checks everything that holds between passes: order, shapes, formats. MOTE_ERROR_SHAPE names the node. */
 MOTE_API mote_status mote_graph_verify(mote_graph *graph);
 

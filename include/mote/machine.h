@@ -17,7 +17,8 @@ enum { MOTE_MACHINE_TEXT = 256, MOTE_MACHINE_CACHES = 3, MOTE_METERS_MAXIMUM = 8
 typedef struct mote_meter {
     char name[64]; /* "powercap (RAPL)" */
     bool available;
-    char detail[MOTE_MACHINE_TEXT]; /* what it covers, or why not and what would help */
+    char detail[MOTE_MACHINE_TEXT]; /* what it covers, or why not */
+    char grant[MOTE_MACHINE_TEXT];  /* the command that makes readable what may not be read; "": none would */
 } mote_meter;
 
 typedef struct mote_library {

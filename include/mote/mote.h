@@ -16,7 +16,7 @@
  *                     files
  *   mote/fold.h       structures from alignments
  *   mote/report.h     training runs as an HTML page
- *   mote/machine.h    what this machine is and can measure
+ *   mote/machine.h    what this machine is and can measure; mote/energy.h: joules, measured and modelled
  *
  * A first program (examples/quantize.c):
  *
@@ -36,6 +36,7 @@
 #include "mote/attention.h"
 #include "mote/cast.h"
 #include "mote/context.h"
+#include "mote/energy.h"
 #include "mote/evoformer.h"
 #include "mote/file.h"
 #include "mote/fold.h"

@@ -7,6 +7,7 @@
 #ifndef MOTE_TRAIN_H
 #define MOTE_TRAIN_H
 
+#include "mote/energy.h"
 #include "mote/model.h"
 
 #ifdef __cplusplus
@@ -48,6 +49,9 @@ typedef struct mote_train_options {
     uint64_t seed;             /* of everything random */
     uint64_t memory_limit;     /* bytes of plans and optimizer together; 0: none */
     int resume;                /* not 0: go on from output's last checkpoint; options must be the run's own */
+    const char *profile;       /* a machine whose joules are modelled where none can be measured, see
+                                  mote_profile_open; NULL: none */
+    double idle_seconds;       /* waits so long before the first step to measure what the machine draws then; 0: not */
 } mote_train_options;
 
 /* After every step; and, with all fields 0, now and then before the first, while data is read and memory planned. */
@@ -71,6 +75,7 @@ typedef struct mote_train_result {
     double seconds, tokens_per_second;
     double limit_bits, limit_error; /* of simulated genes: their entropy rate and its error; NaN for other data */
     uint64_t planned_bytes;         /* everything that was allocated for the run */
+    mote_energy_result energy;      /* of the steps with their evaluations; of modelled joules: of the steps alone */
     char folder[512];               /* where it lies; "" if nothing was written */
     char notice[1200];              /* about a resume that passed over a damaged checkpoint; otherwise "" */
 } mote_train_result;
@@ -88,7 +93,8 @@ typedef struct mote_train_plan {
     double tokens; /* of the whole run */
     mote_plan_memory training;
     uint64_t optimizer, evaluation, data, total; /* bytes; training.total is part of total */
-    double multiply_adds, bytes_moved;           /* of one step: of the products; by all operations */
+    mote_graph_counts counts;                    /* of one step, the update of the parameters included */
+    double multiply_adds, bytes_moved;           /* their sums */
 } mote_train_plan;
 
 MOTE_API mote_status mote_train_measure(mote_context *context, const mote_train_options *options,

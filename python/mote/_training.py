@@ -50,6 +50,7 @@ class TrainResult:
     limit_bits: float
     limit_error: float
     planned_bytes: int
+    energy: dict
     folder: str
     notice: str
     stopped: bool
@@ -82,15 +83,18 @@ class TrainPlan:
     evaluation: int
     data: int
     total: int
+    counts: dict
     multiply_adds: float
     bytes_moved: float
 
 
-def _plain(struct) -> Union[dict, str, int, float]:
-    """A C structure as a dictionary of Python numbers and texts."""
+def _plain(struct) -> Union[dict, list, str, int, float]:
+    """A C structure as a dictionary of Python numbers, lists and texts."""
     if not isinstance(struct, ffi.CData):
         return struct
     kind = ffi.typeof(struct)
+    if kind.kind == "array" and kind.item.cname != "char":
+        return [_plain(item) for item in struct]
     if kind.kind != "struct":
         return ffi.string(struct).decode()
     return {name: _plain(getattr(struct, name)) for name, _ in kind.fields}

@@ -42,6 +42,7 @@ struct mote_context {
     size_t level2_bytes;    /* of one core's second cache */
     mote_fault_hook *fault; /* NULL outside tests */
     void *fault_user;
+    const char *meters;   /* in front of the paths of energy meters; NULL outside tests */
     mote_stop_hook *stop; /* NULL but while a call lasts that can be stopped */
     void *stop_user;
     char message[4096];

@@ -1,4 +1,4 @@
-/* The description of the machine, and the table of meters. */
+/* The description of the machine. */
 #include "energy/machine.h"
 
 #include <stdio.h>
@@ -16,11 +16,6 @@
 #include "cpu/cpu.h"
 #include "energy/meter.h"
 #include "mote/machine.h"
-
-static mote_meter_probe *const probes[] = {mote_probe_powercap, mote_probe_perf, mote_probe_nvml, mote_probe_battery};
-
-enum { PROBES = sizeof probes / sizeof probes[0] };
-_Static_assert((int)PROBES <= (int)MOTE_METERS_MAXIMUM, "mote_machine has room for every meter");
 
 static uint64_t read_bytes(const char *path)
 {
@@ -107,9 +102,11 @@ void mote_machine_describe(mote_machine *machine)
     for (int level = 0; level < MOTE_MACHINE_CACHES; level++) {
         machine->cache_bytes[level] = mote_cpu_cache_bytes(level + 1);
     }
-    for (int i = 0; i < PROBES; i++) {
-        probes[i](&machine->meters[machine->meter_count++]);
-    }
+    mote_meters meters;
+    mote_meters_open(&meters, "", MOTE_NVML);
+    memcpy(machine->meters, meters.meters, sizeof machine->meters);
+    machine->meter_count = meters.count;
+    mote_meters_close(&meters);
     describe_libraries(machine);
 }
 

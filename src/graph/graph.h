@@ -11,6 +11,7 @@ enum {
     MOTE_NODE_ATTRIBUTES = 112, /* bytes */
     MOTE_NO_SEGMENT = -1,
     MOTE_LAYER_DEPTH = 16,
+    MOTE_NODE_PRODUCTS = 5,
     MOTE_PLACE_ALIGNMENT = 64
 };
 
@@ -97,6 +98,9 @@ struct mote_op {
     mote_status (*run)(const mote_run *run, const mote_node *node);
     /* Multiply-adds; NULL: none. Bytes are counted from the layouts. */
     double (*multiply_adds)(const mote_graph *graph, const mote_node *node);
+    /* Of its products, which share the multiply-adds equally, the formats of the left and the right operand; returns
+     * how many there are. NULL: one, in FP32. */
+    int (*operands)(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2]);
     /* Bytes of the context's workspace that run() needs; NULL: none. */
     size_t (*workspace)(mote_context *context, const mote_graph *graph, const mote_node *node);
     /* Attributes as text; NULL: there are none. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/alignment.h"
+#include "mote/energy.h"
 #include "mote/machine.h"
 
 enum { MOST_MODELS = 64, MOST_SEEDS = 4096, MOST_RECYCLES = 1000 };
@@ -29,6 +30,7 @@ typedef struct fold_job {
     void *user;
     mote_fold_progress progress;
     double began;
+    mote_energy *energy; /* while predictions are made */
 } fold_job;
 
 /* ---- before the first round ---- */
@@ -234,7 +236,6 @@ static mote_status create_result(fold_job *j, mote_fold_result **result)
                             .count = j->models * j->seeds,
                             .plan = j->plan,
                             .joules = NAN,
-                            .joules_source = "unavailable: energy was not metered",
                             .memory = memory};
     *result = r;
     base_name(j->options->input, r->name, sizeof r->name);
@@ -282,6 +283,7 @@ static mote_status tell(fold_job *j, mote_fold_stage stage, const char *layer, d
     p->layer = layer;
     p->done = rounds / (double)(p->predictions * j->rounds);
     p->seconds = mote_clock() - j->began;
+    mote_energy_read(j->energy);
     if (j->callback && j->callback(j->user, p)) {
         return mote_fail(j->context, MOTE_ERROR_CANCELLED, "stopped");
     }
@@ -369,16 +371,22 @@ static mote_status run_all(fold_job *j, mote_fold_result **result)
 {
     mote_status status = create_result(j, result);
     j->progress = (mote_fold_progress){.predictions = j->models * j->seeds, .rounds = j->rounds, .lddt = NAN};
+    status = status == MOTE_OK ? mote_energy_start(j->context, NULL, &j->energy) : status;
     for (size_t i = 0; i < j->models && status == MOTE_OK; i++) {
         status = run_model(j, i, *result);
     }
     if (status == MOTE_OK) {
         mote_fold_result *r = *result;
+        mote_energy_result energy;
+        mote_energy_get(j->energy, &energy);
+        r->joules = energy.joules;
+        snprintf(r->joules_source, sizeof r->joules_source, "%s", energy.source);
         qsort(r->predictions, r->count, sizeof *r->predictions, by_score);
         r->seconds = mote_clock() - j->began;
         r->memory->msa = j->msa; /* whose arrays are the result's */
         j->msa = NULL;
     }
+    mote_energy_stop(j->energy);
     return status;
 }
 

@@ -100,10 +100,10 @@ static mote_status write_mmcif(writing *w)
 
 /* ---- scores ---- */
 
-/* A name of a result; they have less than 256 bytes. */
+/* A text of a result; they have less than 512 bytes. */
 static json_t *text_of(const char *name)
 {
-    char text[256];
+    char text[512];
     snprintf(text, sizeof text, "%s", name);
     mote_text_repair(text);
     return json_string(text);
@@ -241,8 +241,9 @@ static json_t *describe_energy(const mote_fold_result *r)
     const char *source = r->joules_source + length;
     snprintf(status, sizeof status, "%.*s", (int)length, r->joules_source);
     source += strspn(source, ": ");
-    return json_pack("{s:o s:o s:o}", "status", text_of(*status ? status : "unavailable"), "joules",
-                     mote_json_number(r->joules), "source", text_of(source));
+    return json_pack("{s:o s:o s:o s:o}", "status", text_of(*status ? status : "unavailable"), "joules",
+                     mote_json_number(r->joules), "joules_per_residue",
+                     mote_json_number(r->joules / (double)(r->residues * r->count)), "source", text_of(source));
 }
 
 static json_t *describe_predictions(const writing *w)

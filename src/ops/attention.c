@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "kernels/attention/attention.h"
 #include "ops/ops.h"
 
 /* The layout's heads within a row of x. */
@@ -79,20 +80,42 @@ static mote_status attention_run(const mote_run *run, const mote_node *node)
     return mote_attention(run->context, &policy, &s, &x.q, &x.k, &x.v, &y, mote_run_output(run, node, 1));
 }
 
-/* Pairs of positions that see each other, times the width, times two products. */
+static bool is_gradient(const mote_node *node) { return node->input_count > 2; }
+
+/* Pairs of positions that see each other, times the width, times two products or five. */
 static double attention_multiply_adds(const mote_graph *graph, const mote_node *node)
 {
     mote_attention_shape s = shape_of(graph, node);
-    double keys = s.window ? (double)mote_size_min(s.causal ? s.window : 2 * s.window, s.keys) : (double)s.keys;
-    double pairs = (double)s.queries * (s.causal && !s.window ? (keys + 1) / 2 : keys);
-    double products = node->phase == MOTE_PHASE_BACKWARD && node->input_count > 2 ? 5 : 2;
-    return products * (double)s.batch * (double)s.heads * pairs * (double)s.width;
+    double products = is_gradient(node) ? 5 : 2;
+    return products * (double)s.batch * (double)s.heads * mote_attention_pairs(&s) * (double)s.width;
+}
+
+int mote_attention_operands(const mote_policy *policy, bool backward, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    /* the left operands; the gradient makes the scores a second time */
+    static const int lefts[2][MOTE_NODE_PRODUCTS] = {
+        {MOTE_FORWARD_Q, MOTE_FORWARD_P},
+        {MOTE_FORWARD_Q, MOTE_BACKWARD_DY, MOTE_UPDATE_P, MOTE_BACKWARD_DS, MOTE_UPDATE_DS}};
+    mote_format all[MOTE_ATTENTION_OPERANDS];
+    int count = backward ? 5 : 2;
+    mote_attention_formats(policy, all);
+    for (int i = 0; i < count; i++) {
+        int left = lefts[backward][i];
+        formats[i][0] = all[left];
+        formats[i][1] = all[left + 1];
+    }
+    return count;
+}
+
+static int attention_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_attention_operands(&node->policy, is_gradient(node), formats);
 }
 
 static size_t attention_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     mote_attention_shape s = shape_of(graph, node);
-    return mote_attention_workspace(context, &s, node->input_count > 2);
+    return mote_attention_workspace(context, &s, is_gradient(node));
 }
 
 static void attention_describe(const mote_node *node, char *text, size_t size)
@@ -131,6 +154,7 @@ static const mote_op gradient_op = {.name = "attention_gradient",
                                     .infer = gradient_infer,
                                     .run = gradient_run,
                                     .multiply_adds = attention_multiply_adds,
+                                    .operands = attention_operands,
                                     .workspace = attention_workspace,
                                     .describe = attention_describe,
                                     .exact_inputs = 1 << 0 | 1 << 3,
@@ -149,6 +173,7 @@ static const mote_op attention_op = {.name = "attention",
                                      .differentiate = attention_differentiate,
                                      .run = attention_run,
                                      .multiply_adds = attention_multiply_adds,
+                                     .operands = attention_operands,
                                      .workspace = attention_workspace,
                                      .describe = attention_describe,
                                      .may_be_infinite = 2, /* logsumexp of what sees nothing */

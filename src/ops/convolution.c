@@ -56,6 +56,11 @@ static double convolution_multiply_adds(const mote_graph *graph, const mote_node
            (double)mote_layout_of(graph, w)->shape[0];
 }
 
+static int convolution_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.forward_activation, node->policy.forward_weight, formats);
+}
+
 static void convolution_describe(const mote_node *node, char *text, size_t size)
 {
     const mote_convolution *s = MOTE_ATTRIBUTES(node, mote_convolution);
@@ -106,6 +111,11 @@ static mote_status input_run(const mote_run *run, const mote_node *node)
                                   mote_run_output(run, node, 0), NULL, NULL);
 }
 
+static int input_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.backward_gradient, node->policy.backward_weight, formats);
+}
+
 static size_t input_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     const mote_convolution *s = MOTE_ATTRIBUTES(node, mote_convolution);
@@ -118,6 +128,7 @@ static const mote_op input_op = {.name = "convolution_input_gradient",
                                  .infer = input_infer,
                                  .run = input_run,
                                  .multiply_adds = gradient_multiply_adds,
+                                 .operands = input_operands,
                                  .workspace = input_workspace,
                                  .describe = convolution_describe,
                                  .product = true};
@@ -142,6 +153,11 @@ static mote_status weight_run(const mote_run *run, const mote_node *node)
                                   mote_run_output(run, node, 0), NULL);
 }
 
+static int weight_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.update_gradient, node->policy.update_activation, formats);
+}
+
 static size_t weight_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     const mote_convolution *s = MOTE_ATTRIBUTES(node, mote_convolution);
@@ -153,6 +169,7 @@ static const mote_op weight_op = {.name = "convolution_weight_gradient",
                                   .infer = weight_infer,
                                   .run = weight_run,
                                   .multiply_adds = gradient_multiply_adds,
+                                  .operands = weight_operands,
                                   .workspace = weight_workspace,
                                   .describe = convolution_describe,
                                   .product = true};
@@ -177,6 +194,7 @@ static const mote_op convolution_op = {.name = "convolution",
                                        .differentiate = convolution_differentiate,
                                        .run = convolution_run,
                                        .multiply_adds = convolution_multiply_adds,
+                                       .operands = convolution_operands,
                                        .workspace = convolution_workspace,
                                        .describe = convolution_describe,
                                        .product = true};

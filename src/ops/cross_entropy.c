@@ -114,10 +114,23 @@ static mote_status cross_entropy_run(const mote_run *run, const mote_node *node)
     return MOTE_OK;
 }
 
+static bool is_gradient(const mote_node *node) { return node->input_count > 4; }
+
 static double cross_entropy_multiply_adds(const mote_graph *graph, const mote_node *node)
 {
     double one = (double)mote_value_count(graph, node->inputs[0]) * (double)mote_value_rows(graph, node->inputs[1]);
-    return node->phase == MOTE_PHASE_BACKWARD && node->input_count > 4 ? 3 * one : one;
+    return is_gradient(node) ? 3 * one : one;
+}
+
+/* The logits, and for the gradient a second time. */
+static int cross_entropy_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    const mote_policy *p = &node->policy;
+    const mote_format all[3][2] = {{p->forward_activation, p->forward_weight},
+                                   {p->backward_gradient, p->backward_weight},
+                                   {p->update_gradient, p->update_activation}};
+    memcpy(formats, all, sizeof all);
+    return is_gradient(node) ? 3 : 1;
 }
 
 static size_t cross_entropy_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
@@ -184,6 +197,7 @@ static const mote_op gradient_op = {.name = "linear_cross_entropy_gradient",
                                     .infer = gradient_infer,
                                     .run = gradient_run,
                                     .multiply_adds = cross_entropy_multiply_adds,
+                                    .operands = cross_entropy_operands,
                                     .workspace = cross_entropy_workspace,
                                     .exact_inputs = 1 | 1 << 4, /* logits must come out as logsumexp saw them */
                                     .product = true};
@@ -204,6 +218,7 @@ static const mote_op cross_entropy_op = {.name = "linear_cross_entropy",
                                          .differentiate = cross_entropy_differentiate,
                                          .run = cross_entropy_run,
                                          .multiply_adds = cross_entropy_multiply_adds,
+                                         .operands = cross_entropy_operands,
                                          .workspace = cross_entropy_workspace,
                                          .product = true};
 

@@ -128,6 +128,11 @@ static double multiply_adds(const mote_graph *graph, const mote_node *node)
     return (node->input_count > FORWARD_INPUTS ? 5 : 2) * rows * (double)s.keys * (double)s.width;
 }
 
+static int operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_attention_operands(&node->policy, node->input_count > FORWARD_INPUTS, formats);
+}
+
 static size_t workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     mote_evoformer_shape s = shape_of(graph, node);
@@ -191,6 +196,7 @@ static const mote_op gradient_op = {.name = "evoformer_attention_gradient",
                                     .infer = gradient_infer,
                                     .run = gradient_run,
                                     .multiply_adds = multiply_adds,
+                                    .operands = operands,
                                     .workspace = workspace,
                                     .describe = describe,
                                     .exact_inputs =
@@ -224,6 +230,7 @@ static const mote_op forward_op = {.name = "evoformer_attention",
                                    .differentiate = differentiate,
                                    .run = forward_run,
                                    .multiply_adds = multiply_adds,
+                                   .operands = operands,
                                    .workspace = workspace,
                                    .describe = describe,
                                    .may_be_infinite = 2, /* statistics of rows without a key */

@@ -95,6 +95,11 @@ static double linear_multiply_adds(const mote_graph *graph, const mote_node *nod
     return (double)mote_value_count(graph, node->inputs[0]) * (double)mote_value_rows(graph, node->inputs[1]);
 }
 
+static int linear_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.forward_activation, node->policy.forward_weight, formats);
+}
+
 static size_t linear_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     const mote_layout *w = mote_layout_of(graph, node->inputs[1]);
@@ -133,6 +138,11 @@ static double input_multiply_adds(const mote_graph *graph, const mote_node *node
     return (double)mote_value_count(graph, node->inputs[0]) * (double)mote_value_columns(graph, node->inputs[1]);
 }
 
+static int input_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.backward_gradient, node->policy.backward_weight, formats);
+}
+
 static size_t input_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     const mote_layout *w = mote_layout_of(graph, node->inputs[1]);
@@ -144,6 +154,7 @@ static const mote_op input_op = {.name = "linear_input_gradient",
                                  .infer = input_infer,
                                  .run = input_run,
                                  .multiply_adds = input_multiply_adds,
+                                 .operands = input_operands,
                                  .workspace = input_workspace,
                                  .product = true};
 
@@ -206,6 +217,11 @@ static double weight_multiply_adds(const mote_graph *graph, const mote_node *nod
     return (double)mote_value_count(graph, node->inputs[0]) * (double)mote_value_columns(graph, node->inputs[1]);
 }
 
+static int weight_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    return mote_one_product(node->policy.update_gradient, node->policy.update_activation, formats);
+}
+
 static size_t weight_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     return mote_matmul_workspace(context, node->policy.update_gradient, node->policy.update_activation, 1,
@@ -217,6 +233,7 @@ static const mote_op weight_op = {.name = "linear_weight_gradient",
                                   .infer = weight_infer,
                                   .run = weight_run,
                                   .multiply_adds = weight_multiply_adds,
+                                  .operands = weight_operands,
                                   .workspace = weight_workspace,
                                   .kept_layout = weight_kept,
                                   .product = true};
@@ -261,6 +278,7 @@ static const mote_op linear_op = {.name = "linear",
                                   .differentiate = linear_differentiate,
                                   .run = linear_run,
                                   .multiply_adds = linear_multiply_adds,
+                                  .operands = linear_operands,
                                   .workspace = linear_workspace,
                                   .kept_layout = linear_kept,
                                   .product = true};

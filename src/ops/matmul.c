@@ -98,6 +98,12 @@ static double matmul_multiply_adds(const mote_graph *graph, const mote_node *nod
     return (double)mote_value_count(graph, node->outputs[0]) * (double)k;
 }
 
+static int matmul_operands(const mote_node *node, mote_format formats[MOTE_NODE_PRODUCTS][2])
+{
+    const turns *t = MOTE_ATTRIBUTES(node, turns);
+    return mote_one_product(format_of(node, t->a_gradient), format_of(node, t->b_gradient), formats);
+}
+
 static size_t matmul_workspace(mote_context *context, const mote_graph *graph, const mote_node *node)
 {
     const turns *t = MOTE_ATTRIBUTES(node, turns);
@@ -121,6 +127,7 @@ static const mote_op matmul_op = {.name = "matmul",
                                   .differentiate = matmul_differentiate,
                                   .run = matmul_run,
                                   .multiply_adds = matmul_multiply_adds,
+                                  .operands = matmul_operands,
                                   .workspace = matmul_workspace,
                                   .describe = matmul_describe,
                                   .product = true};

@@ -1,14 +1,9 @@
-/* Files that the library carries: the parts of a page, and the charting library with its licence. cmake/report.cmake
- * makes them. */
+/* Files that the library carries for reports: the parts of a page, and the charting library with its licence.
+ * cmake/report.cmake names them. */
 #ifndef MOTE_REPORT_EMBEDDED_H
 #define MOTE_REPORT_EMBEDDED_H
 
-#include <stddef.h>
-
-typedef struct mote_embedded {
-    const unsigned char *bytes; /* not terminated */
-    size_t size;
-} mote_embedded;
+#include "base/embedded.h"
 
 extern const mote_embedded mote_embedded_page_html, mote_embedded_page_css, mote_embedded_page_js,
     mote_embedded_drawing_js, mote_embedded_charts_js, mote_embedded_ribbon_js, mote_embedded_raster_js,

@@ -146,16 +146,22 @@ static void number_of_loss(mote_text *body, const char *label, const mote_run *r
     mote_page_number_end(body);
 }
 
+/* With where it is from, or why there is none. */
 static void number_of_energy(mote_text *body, const char *label, const mote_run *run, bool named)
 {
-    const char *status = mote_run_text(run->root, "results.energy.status");
+    const char *status = mote_run_text(run->root, "results.energy.status"),
+               *source = mote_run_text(run->root, "results.energy.source");
     double joules = mote_run_number(run->root, "results.energy.joules");
     mote_page_number_begin(body, label, mote_show_joules(joules));
-    if (isnan(joules)) {
+    if (status && source) {
+        mote_text_html(body, "%s: %s", status, source);
+    } else if (isnan(joules)) {
         mote_text_html(body, status ? "unavailable on this machine" : "not stated");
     } else {
-        mote_text_html(body, "%s%s%s", status ? status : "of unknown origin", named ? ", " : "",
-                       named ? run->name : "");
+        mote_text_html(body, "%s", status ? status : "of unknown origin");
+    }
+    if (named && isfinite(joules)) {
+        mote_text_html(body, ", %s", run->name);
     }
     mote_page_number_end(body);
 }

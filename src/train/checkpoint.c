@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,19 +74,20 @@ static void release(mote_context *context, tensors *t)
     mote_release(context, t->tensors);
 }
 
-enum { METADATA = 5, HASH_BYTES = 20 };
+enum { METADATA = 6, HASH_BYTES = 20 };
 
 /* The metadata, in the order of the file. The last is the hash of the other texts: so that a damaged recipe is not
  * taken for another one, or a damaged step for the right one. */
-static const char *const keys[METADATA] = {"training.step", "training.seconds", "training.recipe", "training.xxh3",
-                                           "training.metadata_xxh3"};
-enum { STEP, SECONDS, RECIPE, TENSORS_HASH, METADATA_HASH };
+static const char *const keys[METADATA] = {"training.step",   "training.seconds", "training.joules",
+                                           "training.recipe", "training.xxh3",    "training.metadata_xxh3"};
+enum { STEP, SECONDS, JOULES, RECIPE, TENSORS_HASH, METADATA_HASH };
 
 static void hash_metadata(const char *const texts[METADATA], char hash[HASH_BYTES])
 {
     XXH64_hash_t sum = 0;
     for (int i = 0; i < METADATA_HASH; i++) {
-        sum = XXH3_64bits_withSeed(texts[i], strlen(texts[i]), sum);
+        bool older = i == JOULES && !*texts[i]; /* files that were written before there were joules in them */
+        sum = older ? sum : XXH3_64bits_withSeed(texts[i], strlen(texts[i]), sum);
     }
     snprintf(hash, HASH_BYTES, "%016llx", (unsigned long long)sum);
 }
@@ -159,8 +161,8 @@ void mote_checkpoint_rotate(const char *folder, size_t step, size_t keep)
 
 mote_status mote_checkpoint_write(mote_context *context, const mote_training_state *state, const char *folder)
 {
-    char path[MOTE_PATH_BYTES], step[24], seconds[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
-    const char *const texts[METADATA] = {step, seconds, state->recipe, tensors_hash, metadata_hash};
+    char path[MOTE_PATH_BYTES], step[24], seconds[40], joules[40], tensors_hash[HASH_BYTES], metadata_hash[HASH_BYTES];
+    const char *const texts[METADATA] = {step, seconds, joules, state->recipe, tensors_hash, metadata_hash};
     mote_metadata metadata[METADATA] = {{0}};
     tensors t;
     mote_writer *writer = NULL;
@@ -170,6 +172,7 @@ mote_status mote_checkpoint_write(mote_context *context, const mote_training_sta
         path_of(folder, state->step, path);
         snprintf(step, sizeof step, "%zu", state->step);
         snprintf(seconds, sizeof seconds, "%.17g", state->seconds);
+        snprintf(joules, sizeof joules, isfinite(state->joules) ? "%.17g" : "unknown", state->joules);
         hash_metadata(texts, metadata_hash);
         for (int i = 0; i < METADATA; i++) {
             metadata[i] = (mote_metadata){.key = keys[i], .text = texts[i]};
@@ -257,6 +260,9 @@ static mote_status read_one(mote_context *context, mote_training_state *state, c
     if (status == MOTE_OK) {
         state->step = (size_t)strtoull(texts[STEP], NULL, 10);
         state->seconds = strtod(texts[SECONDS], NULL);
+        char *end;
+        state->joules = strtod(texts[JOULES], &end);
+        state->joules = end == texts[JOULES] || *end ? NAN : state->joules;
     }
     mote_file_close(file);
     return status;

@@ -18,6 +18,7 @@ typedef struct mote_training_state {
     const char *recipe; /* text that must be the same when it is read */
     size_t step;
     double seconds; /* of training so far */
+    double joules;  /* measured so far; NaN: not known */
 } mote_training_state;
 
 /* Writes folder/checkpoint-STEP.safetensors. */
@@ -27,8 +28,8 @@ mote_status mote_checkpoint_write(mote_context *context, const mote_training_sta
  * resumed, for they are damaged. */
 void mote_checkpoint_rotate(const char *folder, size_t step, size_t keep);
 
-/* Reads the last checkpoint of folder that is whole, filling the arrays, step and seconds; one that is damaged is
- * passed over for the one before, and notice (notice_size bytes) says so. *found is false if there is none at all.
+/* Reads the last checkpoint of folder that is whole, filling the arrays, step, seconds and joules; one that is damaged
+ * is passed over for the one before, and notice (notice_size bytes) says so. *found is false if there is none at all.
  * Errors: MOTE_ERROR_FILE if none of them is whole; MOTE_ERROR_ARGUMENT if it belongs to another recipe. */
 mote_status mote_checkpoint_read(mote_context *context, mote_training_state *state, const char *folder, char *notice,
                                  size_t notice_size, bool *found);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -121,14 +122,29 @@ static uint64_t peak_bytes(void)
     return (uint64_t)kilobytes * 1024;
 }
 
-static json_t *describe_result(const mote_train_result *r)
+/* What it took, or why that is not known; idle: what the machine would have drawn anyway. */
+static json_t *describe_energy(const mote_trainer *t, const mote_energy_result *e)
+{
+    const mote_train_options *o = &t->options;
+    double tokens = (double)o->batch * (double)o->accumulation * (double)t->config.context * (double)t->step;
+    const char *unit = mote_corpus_describe(t->corpus)->vocabulary->dna ? "joules_per_base" : "joules_per_residue";
+    double joules = tokens > 0 ? e->joules / tokens : NAN;
+    const char *colon = strstr(e->source, ": "); /* behind the status */
+    return json_pack("{s:s s:o s:s s:f s:o s:o s:o s:o s:o}", "status", mote_energy_kind_name(e->kind), "joules",
+                     mote_json_number(e->joules), "source", colon ? colon + 2 : e->source, "seconds", e->seconds,
+                     "idle_watts", mote_json_number(e->idle_watts), "idle_joules",
+                     mote_json_number(e->idle_watts * e->seconds), "busy_share", mote_json_number(e->busy_share),
+                     "joules_per_token", mote_json_number(joules), unit,
+                     mote_json_number(joules / mote_trainer_units(t)));
+}
+
+static json_t *describe_result(const mote_trainer *t, const mote_train_result *r)
 {
     uint64_t peak = peak_bytes();
-    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:{s:s s:n s:s}}", "loss", mote_json_number(r->loss), "bits",
+    return r ? json_pack("{s:o s:o s:o s:f s:f s:o s:o}", "loss", mote_json_number(r->loss), "bits",
                          mote_json_number(r->bits), "perplexity", mote_json_number(r->perplexity), "seconds",
                          r->seconds, "tokens_per_second", r->tokens_per_second, "measured_peak_bytes",
-                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", "status", "unavailable",
-                         "joules", "source", "energy was not metered")
+                         peak ? json_integer((json_int_t)peak) : json_null(), "energy", describe_energy(t, &r->energy))
              : json_null();
 }
 
@@ -150,11 +166,12 @@ mote_status mote_folder_write_run(const mote_trainer *t, const char *state, cons
     json_t *model = mote_model_to_json(&t->config);
     json_object_set_new(model, "type", json_string(mote_model_family_of(&t->config)->type));
     json_object_set_new(model, "parameters", json_integer((json_int_t)mote_graph_parameter_count(t->graph)));
-    json_t *root = json_pack("{s:s s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
-                             name_of(t->options.output), "status", state, "started", t->started, "written", written,
-                             "model", model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data",
-                             mote_trainer_data(t), "machine", mote_machine_json(t->context), "seed",
-                             (json_int_t)t->options.seed, "plan", describe_plan(t), "results", describe_result(result));
+    json_t *root =
+        json_pack("{s:s s:s s:s s:s s:s s:o s:o s:o s:o s:o s:I s:o s:o}", "mote", mote_version(), "name",
+                  name_of(t->options.output), "status", state, "started", t->started, "written", written, "model",
+                  model, "policy", describe_policy(t), "recipe", mote_trainer_recipe(t), "data", mote_trainer_data(t),
+                  "machine", mote_machine_json(t->context), "seed", (json_int_t)t->options.seed, "plan",
+                  describe_plan(t), "results", describe_result(t, result));
     if (t->options.command) {
         json_object_set_new(root, "command", json_string(t->options.command));
     }

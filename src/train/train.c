@@ -18,6 +18,8 @@ typedef struct loop {
     double smooth, best;  /* running mean of the loss, and its least */
     size_t saved;         /* step of the last checkpoint; 0: there is none */
     char notice[1200];    /* of the resume */
+    mote_energy *energy;
+    double joules_before; /* of the run before this process; NaN: not known */
 } loop;
 
 static double seconds_now(const loop *l) { return l->before + mote_clock() - l->began; }
@@ -34,13 +36,54 @@ static double rate_at(const mote_trainer *t, size_t step)
            mote_schedule_factor(mote_schedule_find(o->schedule), step, o->steps, o->warmup, o->minimum_rate);
 }
 
+/* Measured so far, or why not. */
+static mote_energy_result energy_now(const loop *l)
+{
+    mote_energy_result r = {.joules = NAN, .idle_watts = NAN, .busy_share = NAN};
+    snprintf(r.source, sizeof r.source, "unavailable: nothing was run");
+    if (l->energy) {
+        mote_energy_get(l->energy, &r);
+    }
+    if (r.kind == MOTE_ENERGY_MEASURED && isnan(l->joules_before)) {
+        r.kind = MOTE_ENERGY_UNAVAILABLE;
+        snprintf(r.source, sizeof r.source, "unavailable: not measured before the run was resumed");
+    }
+    r.joules += l->joules_before;
+    r.seconds += l->before;
+    return r;
+}
+
+/* Of the steps on the profile that was named, where nothing was measured. */
+static mote_status model_energy(const loop *l, mote_energy_result *r)
+{
+    mote_trainer *t = l->t;
+    mote_graph_counts counts;
+    mote_estimate estimate;
+    if (!t->profile || r->kind == MOTE_ENERGY_MEASURED) {
+        return MOTE_OK;
+    }
+    mote_status status = mote_trainer_count(t, &counts);
+    if (status == MOTE_OK) {
+        mote_profile_estimate(t->profile, &counts, &estimate);
+        *r = (mote_energy_result){.kind = MOTE_ENERGY_MODELLED,
+                                  .joules = estimate.joules * (double)t->step,
+                                  .seconds = estimate.seconds * (double)t->step,
+                                  .idle_watts = t->profile->idle_watts.value,
+                                  .busy_share = NAN};
+        snprintf(r->source, sizeof r->source, "modelled: the steps on profile %.400s", t->profile->name);
+        mote_text_repair(r->source); /* a path in another encoding, or one that was cut */
+    }
+    return status;
+}
+
 static mote_status save_checkpoint(loop *l)
 {
     mote_training_state state = mote_trainer_state(l->t);
-    state.seconds = seconds_now(l);
     if (!l->t->options.output) {
         return MOTE_OK;
     }
+    state.seconds = seconds_now(l);
+    state.joules = energy_now(l).joules;
     mote_status status = mote_checkpoint_write(l->t->context, &state, l->t->options.output);
     if (status == MOTE_OK) {
         l->saved = state.step;
@@ -55,10 +98,12 @@ static mote_status log_step(loop *l)
     if (!t->options.output) {
         return MOTE_OK;
     }
-    return mote_folder_append(t, json_pack("{s:I s:f s:f s:f s:f s:f s:f s:n}", "step", (json_int_t)t->step, "loss",
+    double joules = energy_now(l).joules;
+    return mote_folder_append(t, json_pack("{s:I s:f s:f s:f s:f s:f s:f s:o}", "step", (json_int_t)t->step, "loss",
                                            t->loss, "bits", mote_trainer_bits(t, t->loss), "learning_rate",
                                            rate_at(t, t->step - 1), "gradient_norm", t->gradient_norm, "seconds",
-                                           seconds_now(l), "tokens", tokens_a_step(t) * (double)t->step, "joules"));
+                                           seconds_now(l), "tokens", tokens_a_step(t) * (double)t->step, "joules",
+                                           isfinite(joules) ? json_real(joules) : json_null()));
 }
 
 static mote_status evaluate(loop *l, size_t batches)
@@ -135,6 +180,7 @@ static mote_status run_steps(loop *l)
         if (status != MOTE_OK) {
             return status;
         }
+        mote_energy_read(l->energy);
         if (diverged(l)) {
             return MOTE_ERROR_UNSUPPORTED;
         }
@@ -166,6 +212,7 @@ static mote_status resume(loop *l, bool *found)
     if (status == MOTE_OK && *found) {
         t->step = l->saved = state.step;
         l->before = state.seconds;
+        l->joules_before = state.joules;
     }
     if (status == MOTE_OK) {
         mote_folder_clean(t);
@@ -187,6 +234,7 @@ static mote_train_result result_of(const loop *l)
                                     here > 0 ? tokens_a_step(t) * (double)(t->step - l->first) / here : 0,
                                 .limit_bits = t->limit_bits,
                                 .limit_error = t->limit_error,
+                                .energy = energy_now(l),
                                 .planned_bytes = mote_trainer_bytes(t)};
     snprintf(result.folder, sizeof result.folder, "%s", t->options.output ? t->options.output : "");
     snprintf(result.notice, sizeof result.notice, "%s", l->notice);
@@ -243,6 +291,8 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
         folder = folder && status == MOTE_OK; /* another run's folder is left alone */
     }
     status = status == MOTE_OK && folder ? mote_folder_write_run(&t, "running", NULL) : status;
+    const mote_energy_options metering = {.idle_seconds = options->idle_seconds};
+    status = status == MOTE_OK ? mote_energy_start(context, &metering, &l.energy) : status;
     l.began = mote_clock();
     l.first = t.step;
     status = status == MOTE_OK ? run_steps(&l) : status;
@@ -251,12 +301,15 @@ mote_status mote_train(mote_context *context, const mote_train_options *options,
     }
     if (t.graph && t.corpus) {
         *result = result_of(&l);
+        mote_status modelled = model_energy(&l, &result->energy);
+        status = status == MOTE_OK ? modelled : status;
     }
     if (status == MOTE_OK && folder) {
         mote_checkpoint_rotate(options->output, t.step, t.options.keep); /* a kill may have left one too many */
         status = save_model(&l);
     }
     status = folder ? write_end(&l, status, result) : status;
+    mote_energy_stop(l.energy);
     mote_trainer_close(&t);
     return status;
 }
@@ -277,9 +330,9 @@ mote_status mote_train_measure(mote_context *context, const mote_train_options *
                                   .optimizer = t.optimizer_bytes,
                                   .evaluation = t.evaluation_memory.total,
                                   .total = mote_trainer_bytes(&t)};
-        mote_graph_cost(t.graph, &plan->multiply_adds, &plan->bytes_moved);
-        plan->multiply_adds *= (double)o->accumulation;
-        plan->bytes_moved *= (double)o->accumulation;
+        status = mote_trainer_count(&t, &plan->counts);
+        plan->multiply_adds = mote_graph_counts_multiply_adds(&plan->counts);
+        plan->bytes_moved = mote_graph_counts_bytes(&plan->counts);
         plan->data = plan->total - t.memory.total - t.optimizer_bytes;
     }
     mote_trainer_close(&t);

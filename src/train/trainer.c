@@ -230,6 +230,9 @@ mote_status mote_trainer_open(mote_trainer *t, bool allocating)
 {
     mote_status status = mote_train_resolve(t);
     t->validation_loss = NAN;
+    if (status == MOTE_OK && t->options.profile) {
+        status = mote_profile_open(t->context, t->options.profile, &t->profile);
+    }
     status = status == MOTE_OK ? open_corpus(t) : status;
     status = status == MOTE_OK ? build_graphs(t) : status;
     status = status == MOTE_OK ? measure(t) : status;
@@ -251,6 +254,7 @@ void mote_trainer_close(mote_trainer *t)
     mote_release(t->context, t->average);
     mote_release(t->context, t->accumulated);
     mote_release(t->context, t->recipe);
+    mote_profile_close(t->context, t->profile);
 }
 
 uint64_t mote_trainer_bytes(const mote_trainer *t)
@@ -259,6 +263,33 @@ uint64_t mote_trainer_bytes(const mote_trainer *t)
         t->memory.workspace > t->evaluation_memory.workspace ? t->memory.workspace : t->evaluation_memory.workspace;
     return t->memory.total - t->memory.workspace + t->evaluation_memory.total - t->evaluation_memory.workspace +
            workspace + t->optimizer_bytes + copies_bytes(t) + corpus_bytes(t);
+}
+
+/* Bytes of what comes behind the gradients: parameters and the optimizer's states are read and written, gradients read
+ * for their norm and for the update; the average is kept up; parts are looked at, added up and put back. */
+static double update_bytes(const mote_trainer *t)
+{
+    double one = (double)(mote_graph_parameter_count(t->graph) * sizeof(float)),
+           parts = (double)t->options.accumulation;
+    double bytes = 4 * one + 2 * (double)t->optimizer_bytes;
+    bytes += t->options.average > 0 ? 3 * one : 0;
+    return bytes + (parts > 1 ? (4 * parts + 1) * one : 0);
+}
+
+mote_status mote_trainer_count(mote_trainer *t, mote_graph_counts *counts)
+{
+    double parts = (double)t->options.accumulation;
+    mote_status status = mote_graph_count(t->graph, 0, t->memory.recomputed, counts);
+    for (int a = 0; a < MOTE_OPERAND_FORMATS; a++) {
+        for (int b = 0; b < MOTE_OPERAND_FORMATS; b++) {
+            counts->multiply_adds[a][b] *= parts;
+        }
+    }
+    for (int r = 0; r < MOTE_REACHES; r++) {
+        counts->bytes[r] *= parts;
+    }
+    counts->bytes[MOTE_REACHES - 1] += update_bytes(t);
+    return status;
 }
 
 mote_training_state mote_trainer_state(mote_trainer *t)
@@ -466,8 +497,10 @@ mote_status mote_trainer_validate(mote_trainer *t, size_t batches, double *loss)
     return status;
 }
 
-double mote_trainer_bits(const mote_trainer *t, double loss)
+double mote_trainer_units(const mote_trainer *t)
 {
     const mote_corpus_info *info = mote_corpus_describe(t->corpus);
-    return loss / log(2) / (t->config.masked ? (double)info->vocabulary->unit : info->units_per_target);
+    return t->config.masked ? (double)info->vocabulary->unit : info->units_per_target;
 }
+
+double mote_trainer_bits(const mote_trainer *t, double loss) { return loss / log(2) / mote_trainer_units(t); }

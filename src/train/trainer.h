@@ -35,6 +35,7 @@ typedef struct mote_trainer {
     uint64_t optimizer_bytes;
     float *average_memory, **average, *accumulated; /* NULL where not used */
     char *recipe;                                   /* text by which a checkpoint knows its run */
+    mote_profile *profile;                          /* NULL: none was named */
     size_t step;
     double seconds, loss, gradient_norm, validation_loss;
     char started[32]; /* when this process began, ISO 8601 */
@@ -51,14 +52,18 @@ void mote_trainer_close(mote_trainer *trainer);
 /* Everything that takes memory, in bytes. */
 uint64_t mote_trainer_bytes(const mote_trainer *trainer);
 
+/* What a step multiplies and moves, the update included; evaluations are not. */
+mote_status mote_trainer_count(mote_trainer *trainer, mote_graph_counts *counts);
+
 /* A step with everything that belongs to it; *loss may not be finite, and then no parameter has changed. */
 mote_status mote_trainer_step(mote_trainer *trainer);
 
 /* Mean loss, in nats, of the validation data, at most batches of it. */
 mote_status mote_trainer_validate(mote_trainer *trainer, size_t batches, double *loss);
 
-/* Nats a token as bits a base or residue. */
+/* Nats a token as bits a base or residue; and how many of these a token is. */
 double mote_trainer_bits(const mote_trainer *trainer, double loss);
+double mote_trainer_units(const mote_trainer *trainer);
 
 /* The recipe, and the data with what simple models pay for it, as JSON; new references. */
 json_t *mote_trainer_recipe(const mote_trainer *trainer);

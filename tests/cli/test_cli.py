@@ -49,6 +49,18 @@ def test_info(mote_program):
     assert "avx1024" in mote_program("info", status=1, env={"MOTE_CPU": "avx1024"}).stderr
 
 
+def test_info_energy(mote_program):
+    text = mote_program("info", "--energy").stdout
+    assert "powercap (RAPL)" in text and "raspberry-pi-5" in text
+    energy = json.loads(mote_program("info", "--energy", "--json").stdout)
+    assert energy["status"] in ("measured", "unavailable") and energy["source"].startswith(energy["status"])
+    assert (energy["watts"] is not None) == (energy["status"] == "measured")
+    assert len(energy["meters"]) == 5 and all(m["detail"] for m in energy["meters"])
+    assert all(m["grant"] == "" or m["grant"].startswith("sudo ") for m in energy["meters"])
+    assert [p["name"] for p in energy["profiles"]] == ["epyc-9654", "h200", "mx-paper", "raspberry-pi-5", "ryzen-7840u"]
+    mote_program("info", "--watts", status=2)
+
+
 def test_cast_and_back(mote_program, model, tmp_path):
     small, back = tmp_path / "small.safetensors", tmp_path / "back.npz"
     out = mote_program("cast", model, small, "--format", "mxfp8", "--exclude", "*norm*")

@@ -40,6 +40,9 @@ def test_a_protein(mote_program, weights, tmp_path):
     assert len([f for f in files if f.endswith(".pdb")]) == len([f for f in files if f.endswith(".cif")]) == 4
     assert {"run.json", "report.html"} <= set(files)
     run = json.loads((out / "run.json").read_text())
+    energy = run["energy"]
+    assert energy["source"] and (energy["status"] == "measured") == (energy["joules"] is not None)
+    assert energy["joules"] is None or energy["joules_per_residue"] == pytest.approx(energy["joules"] / 44)
     scores = [json.loads((out / f).read_text()) for f in files if f.startswith("query_rank") and f.endswith(".json")]
     assert len(scores) == 4 and all(len(s["plddt"]) == 11 for s in scores) and run
     assert any("pae" in s and np.shape(s["pae"]) == (11, 11) for s in scores)

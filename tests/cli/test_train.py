@@ -83,6 +83,7 @@ def test_nothing_can_be_asked_for(mote_program, genome, tmp_path):
     ("--heads", "3", "the width (32) must be a multiple of heads (3)"),
     ("--optimizer", "adam", "unknown name 'adam'; known: adamw adamw8 sgd"),
     ("--schedule", "steps", "unknown name 'steps'; known: cosine linear constant"),
+    ("--profile", "h20", "unknown name 'h20'; known: epyc-9654 h200"),
     ("--vocabulary", "dna", "unknown name 'dna'; known: byte"),
     ("--split", "half", "unknown name 'half'; known: auto record block"),
     ("--context", "40000", "the largest context that works is 19003"),
@@ -113,6 +114,30 @@ def test_the_plan_is_the_peak(mote_program, genome, tmp_path, policy):
     assert run["plan"]["peak_bytes"] == planned == sum(c["bytes"] for c in run["plan"]["categories"])
     here, there = (r["results"]["measured_peak_bytes"] - r["plan"]["peak_bytes"] for r in (run, little))
     assert abs(here - there) < 0.03 * planned
+
+
+def test_joules_of_another_machine(mote_program, genome, tmp_path):
+    """mote plan, and a run where nothing can be measured, say the same; a user's own profile is read."""
+    plans = {p: json.loads(mote_program("plan", genome, *TINY, "--profile", p, "--json").stdout) for p in ("ryzen-7840u", "raspberry-pi-5")}
+    laptop, board = (plan["energy"] for plan in plans.values())
+    assert laptop["status"] == "modelled" and laptop["step_joules"] == pytest.approx(
+        laptop["product_joules"] + laptop["byte_joules"] + laptop["idle_joules"])
+    assert board["step_seconds"] > laptop["step_seconds"] and board["idle_joules"] == pytest.approx(3 * board["step_seconds"])
+    assert laptop["joules_per_token"] * plans["ryzen-7840u"]["tokens"] == pytest.approx(laptop["joules"])
+    assert "energy" not in json.loads(mote_program("plan", genome, *TINY, "--json").stdout)
+    assert "modelled on h200" in mote_program("plan", genome, *TINY, "--profile", "h200").stdout
+    mote_program("train", genome, *TINY, "--profile", "ryzen-7840u", "-o", tmp_path / "run")
+    energy = run_of(tmp_path / "run")["results"]["energy"]
+    if energy["status"] != "measured":
+        assert energy["status"] == "modelled" and energy["source"] == "the steps on profile ryzen-7840u"
+        assert energy["joules"] == pytest.approx(laptop["joules"], rel=1e-6) and "modelled" in (tmp_path / "run/report.html").read_text()
+        assert all(m["joules"] is None for m in metrics_of(tmp_path / "run") if "joules" in m)
+    own = tmp_path / "own.json"
+    own.write_text((Path(__file__).resolve().parents[2] / "profiles/ryzen-7840u.json").read_text().replace('"value": 5,', '"value": 10,'))
+    doubled = json.loads(mote_program("plan", genome, *TINY, "--profile", own, "--json").stdout)["energy"]
+    assert doubled["idle_joules"] == pytest.approx(2 * laptop["idle_joules"]) and doubled["product_joules"] == laptop["product_joules"]
+    own.write_text("{}")
+    assert "own.json: the profile: 'description' is missing" in mote_program("plan", genome, *TINY, "--profile", own, status=1).stderr
 
 
 def test_a_memory_limit_is_obeyed_or_refused_with_one_that_works(mote_program, genome, tmp_path):

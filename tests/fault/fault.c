@@ -528,6 +528,7 @@ int main(int argc, char **argv)
     pieces_faults(context);
     packed_faults(context);
     structure_faults(context);
+    energy_faults(context);
     read_faults(context, run_features, "in.a3m");
     trunk_faults(context);
 #ifdef MOTE_WITH_LIBZIP

@@ -41,6 +41,9 @@ void pieces_faults(mote_context *context);
 void packed_faults(mote_context *context);
 void structure_faults(mote_context *context);
 
+/* Every allocation of a profile, of counts, of measuring. */
+void energy_faults(mote_context *context);
+
 /* Every allocation of AlphaFold 2's trunk, built and measured. */
 void trunk_faults(mote_context *context);
 

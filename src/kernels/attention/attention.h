@@ -93,6 +93,12 @@ mote_status mote_attention_check_segments(mote_context *context, const mote_atte
 mote_attention_range mote_attention_see(const mote_attention_shape *shape, size_t batch, size_t query, size_t rows,
                                         size_t key, size_t keys, mote_attention_range *seen);
 
+/* Pairs of a query and a key of one head that see each other, whatever their segments. */
+double mote_attention_pairs(const mote_attention_shape *shape);
+
+/* The formats of the operands under a policy. */
+void mote_attention_formats(const mote_policy *policy, mote_format formats[MOTE_ATTENTION_OPERANDS]);
+
 /* Rows of a tile lie in tiles of at most MOTE_GEMM_ROWS, as equal as possible: the first row of tile number t. */
 static inline size_t mote_attention_tiles(size_t rows) { return mote_size_divide_up(rows, MOTE_GEMM_ROWS); }
 static inline size_t mote_attention_tile_row(size_t rows, size_t t) { return rows * t / mote_attention_tiles(rows); }

@@ -50,33 +50,47 @@ static mote_status take_array(mote_context *context, const mote_attention_array 
     return MOTE_OK;
 }
 
+void mote_attention_formats(const mote_policy *p, mote_format formats[MOTE_ATTENTION_OPERANDS])
+{
+    const mote_format all[MOTE_ATTENTION_OPERANDS] = {
+        [MOTE_FORWARD_Q] = p->forward_activation,  [MOTE_FORWARD_K] = p->forward_activation,
+        [MOTE_FORWARD_P] = p->forward_activation,  [MOTE_FORWARD_V] = p->forward_activation,
+        [MOTE_BACKWARD_DY] = p->backward_gradient, [MOTE_BACKWARD_V] = p->forward_activation,
+        [MOTE_UPDATE_P] = p->update_activation,    [MOTE_UPDATE_DY] = p->update_gradient,
+        [MOTE_BACKWARD_DS] = p->backward_gradient, [MOTE_BACKWARD_K] = p->forward_activation,
+        [MOTE_UPDATE_DS] = p->update_gradient,     [MOTE_UPDATE_Q] = p->update_activation,
+    };
+    memcpy(formats, all, sizeof all);
+}
+
 static mote_status open_operands(mote_context *context, const mote_policy *p, int count, mote_attention_job *j)
 {
-    const struct {
+    static const struct {
         const char *name;
-        mote_format format;
         bool gradient;
     } all[MOTE_ATTENTION_OPERANDS] = {
-        [MOTE_FORWARD_Q] = {"q", p->forward_activation, false},
-        [MOTE_FORWARD_K] = {"k", p->forward_activation, false},
-        [MOTE_FORWARD_P] = {"probabilities", p->forward_activation, false},
-        [MOTE_FORWARD_V] = {"v", p->forward_activation, false},
-        [MOTE_BACKWARD_DY] = {"dy", p->backward_gradient, true},
-        [MOTE_BACKWARD_V] = {"v", p->forward_activation, false},
-        [MOTE_UPDATE_P] = {"probabilities", p->update_activation, false},
-        [MOTE_UPDATE_DY] = {"dy", p->update_gradient, true},
-        [MOTE_BACKWARD_DS] = {"gradient of the scores", p->backward_gradient, true},
-        [MOTE_BACKWARD_K] = {"k", p->forward_activation, false},
-        [MOTE_UPDATE_DS] = {"gradient of the scores", p->update_gradient, true},
-        [MOTE_UPDATE_Q] = {"q", p->update_activation, false},
+        [MOTE_FORWARD_Q] = {"q", false},
+        [MOTE_FORWARD_K] = {"k", false},
+        [MOTE_FORWARD_P] = {"probabilities", false},
+        [MOTE_FORWARD_V] = {"v", false},
+        [MOTE_BACKWARD_DY] = {"dy", true},
+        [MOTE_BACKWARD_V] = {"v", false},
+        [MOTE_UPDATE_P] = {"probabilities", false},
+        [MOTE_UPDATE_DY] = {"dy", true},
+        [MOTE_BACKWARD_DS] = {"gradient of the scores", true},
+        [MOTE_BACKWARD_K] = {"k", false},
+        [MOTE_UPDATE_DS] = {"gradient of the scores", true},
+        [MOTE_UPDATE_Q] = {"q", false},
     };
+    mote_format formats[MOTE_ATTENTION_OPERANDS];
+    mote_attention_formats(p, formats);
     for (int i = 0; i < count; i++) {
         mote_attention_operand *o = &j->operands[i];
-        mote_status status = mote_format_check(context, all[i].format, all[i].name);
+        mote_status status = mote_format_check(context, formats[i], all[i].name);
         if (status != MOTE_OK) {
             return status;
         }
-        o->format = all[i].format;
+        o->format = formats[i];
         o->element = mote_element_get(o->format);
         o->options = mote_policy_options(p, o->format, all[i].gradient, (uint64_t)(FIRST_NUMBER + i));
         status = mote_options_check(context, o->format, &o->options);
@@ -86,11 +100,11 @@ static mote_status open_operands(mote_context *context, const mote_policy *p, in
         o->spec = mote_block_spec_of(o->format, &o->options, 1);
         if (i % 2) {
             mote_attention_kind *k = &j->kinds[i / 2];
-            status = mote_formats_check(context, all[i - 1].format, o->format, &k->kind);
+            status = mote_formats_check(context, formats[i - 1], o->format, &k->kind);
             if (status != MOTE_OK) {
                 return status;
             }
-            k->bias = mote_gemm_bias(k->kind, all[i - 1].format, o->format);
+            k->bias = mote_gemm_bias(k->kind, formats[i - 1], o->format);
         }
     }
     return MOTE_OK;

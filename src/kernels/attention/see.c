@@ -57,3 +57,16 @@ mote_attention_range mote_attention_see(const mote_attention_shape *shape, size_
     }
     return all;
 }
+
+double mote_attention_pairs(const mote_attention_shape *shape)
+{
+    mote_attention_shape all = *shape;
+    double pairs = 0;
+    all.segments = NULL;
+    for (size_t i = 0; i < all.queries; i++) {
+        mote_attention_range seen;
+        mote_attention_see(&all, 0, i, 1, 0, all.keys, &seen);
+        pairs += seen.last - seen.first;
+    }
+    return pairs;
+}

@@ -1,0 +1,15 @@
+# Profiles of machines, which the library carries: each file of profiles/, and a table of their names.
+file(GLOB MOTE_PROFILES CONFIGURE_DEPENDS profiles/*.json)
+set(declarations "")
+set(rows "")
+foreach(file ${MOTE_PROFILES})
+  get_filename_component(name ${file} NAME_WE)
+  string(MAKE_C_IDENTIFIER "profile_${name}" identifier)
+  mote_embed(${identifier} ${file})
+  string(APPEND declarations "extern const mote_embedded mote_embedded_${identifier};\n")
+  string(APPEND rows "    {\"${name}\", &mote_embedded_${identifier}},\n")
+endforeach()
+set(table ${CMAKE_BINARY_DIR}/embedded/profiles.c)
+file(CONFIGURE OUTPUT ${table} CONTENT "/* Generated. */\n#include \"energy/profile.h\"\n\n${declarations}\n\
+const mote_embedded_profile mote_embedded_profiles[] = {\n${rows}    {NULL, NULL}};\n" @ONLY)
+list(APPEND MOTE_EMBEDDED ${table})
