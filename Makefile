@@ -15,7 +15,8 @@ $(BUILD)/.configured: VERSION CMakePresets.json CMakeLists.txt tests/CMakeLists.
 	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
 	@touch $@
 
-# A language model of simulated genes, whose entropy rate is known, trained with the same recipe in three policies.
+# A language model of simulated genes, whose entropy rate is known, trained with the same recipe in three policies; what
+# folding takes in memory.
 GENES = $(BUILD)/run/genes
 run: all
 	$(BUILD)/mote info
@@ -26,6 +27,8 @@ run: all
 	$(BUILD)/mote train --policy mxfp6 -o $(GENES)/mxfp6
 	@echo
 	$(BUILD)/mote train --policy mxfp4-w_mxfp6-ag -o $(GENES)/mxfp4-w_mxfp6-ag
+	@echo
+	$(BUILD)/mote plan evoformer
 	@echo
 	$(BUILD)/mote report $(GENES)/fp32 $(GENES)/mxfp6 $(GENES)/mxfp4-w_mxfp6-ag -o $(BUILD)/run/report.html
 

@@ -28,6 +28,7 @@ static mote_trunk_state make_inputs(mote_graph *graph, const mote_trunk_config *
 static mote_value weighted(mote_graph *graph, const char *name, mote_value result, mote_value *weights)
 {
     mote_layout layout;
+    result = mote_graph_widen(graph, result);
     if (mote_graph_value_layout(graph, result, &layout) != MOTE_OK) {
         return MOTE_NO_VALUE;
     }

@@ -36,4 +36,7 @@ mote_status cli_block_save(mote_context *context, const cli_block *block, const 
 double cli_block_module_work(mote_context *context, const mote_trunk_config *config, mote_trunk_stack stack,
                              size_t sequences, size_t residues, mote_trunk_module module);
 
+/* mote plan evoformer: the table of blocks' memory. Returns the exit status. */
+int cli_plan_evoformer(int argc, char **argv);
+
 #endif

@@ -1,14 +1,20 @@
 /* mote plan: memory and work of a training run before it runs. */
 #include <stdio.h>
+#include <string.h>
 
+#include "block.h"
 #include "training.h"
 
 const char cli_plan_help[] =
-    "usage: mote plan [FILE...] [options]\n\n"
+    "usage: mote plan [FILE...] [options]\n"
+    "       mote plan evoformer [--json]\n\n"
     "Prints what `mote train` with the same options will take: the exact peak of its memory and where it goes, the\n"
     "work of a step, and an estimate of the time from a product measured here and now; on a profile, the time and the\n"
     "joules of another machine, modelled.\n\n" CLI_TRAINING_HELP "  --json\n\n"
+    "evoformer: the memory of blocks of AlphaFold 2 at real sizes, beside that of one that keeps what its operations "
+    "read.\n\n"
     "examples:\n"
+    "  mote plan evoformer\n"
     "  mote plan ecoli.fna.gz --model gpt-medium\n"
     "  mote plan ecoli.fna.gz --model gpt-medium --policy fp32 --memory 500M\n"
     "  mote plan ecoli.fna.gz --model gpt-medium --profile h200\n";
@@ -91,6 +97,9 @@ int cli_plan(int argc, char **argv)
     cli_training t;
     mote_train_plan p;
     mote_profile *profile = NULL;
+    if (argc > 1 && strcmp(argv[1], "evoformer") == 0) {
+        return cli_plan_evoformer(argc - 1, argv + 1);
+    }
     if (!cli_training_parse("plan", argc, argv, &t)) {
         return CLI_USAGE;
     }
