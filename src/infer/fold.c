@@ -364,7 +364,9 @@ static mote_status run_model(fold_job *j, size_t model, mote_fold_result *result
 static int by_score(const void *a, const void *b)
 {
     const mote_fold_prediction *x = a, *y = b;
-    return (x->score < y->score) - (x->score > y->score);
+    int order = (x->score < y->score) - (x->score > y->score);
+    order = order ? order : strcmp(x->model, y->model); /* the same order for equals, whatever the sort */
+    return order ? order : (x->seed > y->seed) - (x->seed < y->seed);
 }
 
 static mote_status run_all(fold_job *j, mote_fold_result **result)
