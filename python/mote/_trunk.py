@@ -37,6 +37,13 @@ def _index(names, name):
     return names.index(name)
 
 
+def config_fields(config) -> dict:
+    """A mote_trunk_config as Trunk takes it."""
+    found = {name: getattr(config, name) for name, _ in ffi.typeof("mote_trunk_config").fields}
+    found["stored"] = ffi.string(lib.mote_format_get(found["stored"]).name).decode()
+    return found
+
+
 class Trunk:
     """Builds into a graph. config: fields of mote_trunk_config that differ from the published model's; "multimer" chooses
     that one's, and "stored" is a format's name ("mxint8"), in which values m and z come out. Values m and z go in and come out: template stacks have no m."""
@@ -53,9 +60,7 @@ class Trunk:
 
     @property
     def config(self) -> dict:
-        found = {name: getattr(self._config, name) for name, _ in ffi.typeof("mote_trunk_config").fields}
-        found["stored"] = ffi.string(lib.mote_format_get(found["stored"]).name).decode()
-        return found
+        return config_fields(self._config)
 
     def _state(self, call, *arguments, values) -> Tuple[Value, Value]:
         state = ffi.new("mote_trunk_state *", values)

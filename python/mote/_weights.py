@@ -15,6 +15,7 @@ from typing import Union
 from ._arrays import context
 from ._graph import Graph, Plan
 from ._library import ffi, lib
+from ._trunk import config_fields
 
 
 def _fields(config) -> dict:
@@ -38,7 +39,7 @@ class Weights:
     @property
     def trunk(self) -> dict:
         """Fields of mote_trunk_config, for mote.Trunk."""
-        return _fields(self._pointer.trunk)
+        return config_fields(self._pointer.trunk)
 
     @property
     def structure(self) -> dict:
