@@ -144,10 +144,12 @@ void mote_attention_fill_columns(const mote_attention_job *j, int operand, const
     columns->tensor_scale = source.tensor_scale;
     columns->columns = mote_gemm_expand_columns(j->kernels, kind, &packed, 0, 0, packed.panels, 0, packed.blocks,
                                                 columns->values, columns->scales);
-    columns->wild = down && is_wild(j, source.format, view, positions, width, scratch);
     if (mote_gemm_has_powers(kind)) {
         columns->range = mote_gemm_range_of_panels(&packed, 0, 0, packed.panels);
     }
+    bool told = mote_gemm_has_powers(kind) && mote_format_is_block(source.format); /* by a scale */
+    columns->wild = down && (told ? columns->range.highest == MOTE_E8M0_NAN
+                                  : is_wild(j, source.format, view, positions, width, scratch));
 }
 
 /* ---- tiles ---- */

@@ -21,21 +21,29 @@ static void unit_scales(mote_gemm_kind kind, int bias, size_t count, int32_t *sc
 
 /* ---- rows ---- */
 
-/* Scales of a row as the tile takes them, and their range. */
+/* Scales of rows as the tile takes them. Those of rows that follow one another without a gap are made together. */
 static void expand_scales(const mote_kernels *kernels, mote_gemm_kind kind, const mote_element *element,
-                          const uint8_t *bytes, size_t blocks, int32_t *scales, uint8_t *range)
+                          const mote_gemm_lines *lines, size_t count, size_t blocks, int32_t *scales)
 {
-    uint8_t lowest = MOTE_FP32_BIAS, highest = MOTE_FP32_BIAS;
-    if (!bytes) {
-        unit_scales(kind, MOTE_GEMM_ROW_BIAS, blocks, scales);
-    } else {
-        int fraction = mote_gemm_fraction(kind, element);
-        kernels->gemm_expand_scales(mote_gemm_is_nv(kind), -MOTE_GEMM_COLUMN_BIAS - fraction, blocks, bytes, scales);
-        lowest = highest = bytes[0];
-        for (size_t b = 1; b < blocks; b++) {
-            lowest = bytes[b] < lowest ? bytes[b] : lowest;
-            highest = bytes[b] > highest ? bytes[b] : highest;
-        }
+    if (!lines->scales) {
+        unit_scales(kind, MOTE_GEMM_ROW_BIAS, count * blocks, scales);
+        return;
+    }
+    int field = -MOTE_GEMM_COLUMN_BIAS - mote_gemm_fraction(kind, element);
+    bool together = lines->scale_stride == blocks;
+    for (size_t l = 0; l < (together ? 1 : count); l++) {
+        kernels->gemm_expand_scales(mote_gemm_is_nv(kind), field, together ? count * blocks : blocks,
+                                    lines->scales + l * lines->scale_stride, scales + l * blocks);
+    }
+}
+
+/* The range of a row's scales; bytes NULL: of ones. */
+static void find_range(const uint8_t *bytes, size_t blocks, uint8_t *range)
+{
+    uint8_t lowest = bytes ? bytes[0] : MOTE_FP32_BIAS, highest = lowest;
+    for (size_t b = 1; bytes && b < blocks; b++) {
+        lowest = bytes[b] < lowest ? bytes[b] : lowest;
+        highest = bytes[b] > highest ? bytes[b] : highest;
     }
     range[0] = lowest;
     range[1] = highest;
@@ -66,6 +74,9 @@ void mote_gemm_expand_rows(const mote_kernels *kernels, mote_gemm_kind kind, con
 {
     const mote_element *element = source->element;
     size_t padded = area->blocks * MOTE_MX_BLOCK, blocks = area->blocks * mote_gemm_parts(kind);
+    if (kind != MOTE_GEMM_PLAIN) {
+        expand_scales(kernels, kind, element, lines, count, blocks, area->scales + row * blocks);
+    }
     for (size_t l = 0; l < count; l++) {
         const uint8_t *line = lines->elements + l * lines->stride;
         uint8_t *to = area->values + (row + l) * area->stride, *range = area->ranges + 2 * (row + l);
@@ -81,7 +92,7 @@ void mote_gemm_expand_rows(const mote_kernels *kernels, mote_gemm_kind kind, con
             kernels->gemm_expand_row(kind, element, padded, line, to, area->corrections + (row + l) * blocks);
         }
         if (kind != MOTE_GEMM_PLAIN) {
-            expand_scales(kernels, kind, element, bytes, blocks, scales, range);
+            find_range(bytes, blocks, range);
         }
         if (bytes && !mote_gemm_is_nv(kind) && range[0] == 0) {
             lift_zeros(kind, element, line, bytes, blocks, scales, range);
