@@ -1,14 +1,18 @@
 /* mote plan: memory and work of a training run before it runs. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "block.h"
 #include "training.h"
 
 const char cli_plan_help[] =
-    "usage: mote plan [FILE...] [options]\n\n"
+    "usage: mote plan [FILE...] [options]\n"
+    "       mote plan evoformer [--policy NAME] [--json]\n\n"
     "Prints what `mote train` with the same options will take: the exact peak of its memory and where it goes, the\n"
-    "work of a step, and an estimate of the time from a product measured here and now.\n\n" CLI_TRAINING_HELP
-    "  --json\n\n"
+    "work of a step, and an estimate of the time from a product measured here and now.\n\n"
+    "evoformer: the memory of AlphaFold 2's blocks in training and in inference, beside what tensors of scores would "
+    "take.\n\n" CLI_TRAINING_HELP "  --json\n\n"
     "examples:\n"
     "  mote plan ecoli.fna.gz --model gpt-medium\n"
     "  mote plan ecoli.fna.gz --model gpt-medium --policy fp32 --memory 500M\n";
@@ -79,6 +83,9 @@ int cli_plan(int argc, char **argv)
 {
     cli_training t;
     mote_train_plan p;
+    if (argc > 1 && strcmp(argv[1], "evoformer") == 0) {
+        return cli_plan_evoformer(argc - 1, argv + 1);
+    }
     if (!cli_training_parse("plan", argc, argv, &t)) {
         return CLI_USAGE;
     }
