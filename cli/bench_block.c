@@ -223,13 +223,14 @@ static void forget_peak(void)
 static void report_memory(const bench *b, size_t sequences, size_t residues, const mote_plan_memory *m, double grown)
 {
     double activations = (double)(m->total - m->inputs - 2 * m->parameters);
-    double torch = b->torch ? bench_torch_ask("grow\n") : 0;
+    double torch = b->torch ? bench_torch_ask("grow\n") : 0, kept = b->torch ? bench_torch_ask("keep\n") : 0;
+    double counted = cli_block_count_standard(&b->config, MOTE_STACK_EVOFORMER, sequences, residues).kept;
     char text[4][32];
     if (b->options->json) {
-        print_row(json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "what", "memory", "sequences",
+        print_row(json_pack("{s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "what", "memory", "sequences",
                             (json_int_t)sequences, "length", (json_int_t)residues, "planned_bytes", (double)m->total,
                             "process_grew", grown, "bytes", activations, "torch_bytes", torch, "ratio",
-                            torch / activations));
+                            torch / activations, "torch_kept_bytes", kept, "counted_bytes", counted));
         return;
     }
     printf(
@@ -238,7 +239,9 @@ static void report_memory(const bench *b, size_t sequences, size_t residues, con
         sequences, residues, cli_bytes((double)m->total, text[0], sizeof text[0]),
         cli_bytes(grown, text[1], sizeof text[1]), cli_bytes(activations, text[2], sizeof text[2]));
     if (torch > 0) {
-        printf(", torch %s = %.1f times ours", cli_bytes(torch, text[3], sizeof text[3]), torch / activations);
+        printf(
+            ", torch %s = %.1f times ours, of which autograd keeps %.1f MB (counted by mote plan evoformer: %.1f MB)",
+            cli_bytes(torch, text[3], sizeof text[3]), torch / activations, kept * 1e-6, counted * 1e-6);
     }
     putchar('\n');
 }

@@ -4,7 +4,8 @@
 
 /* Lines, each answered by a number: "load FILE", weights and inputs; "run", seconds; "module I", seconds of that run;
  * "difference m|z FILE", relative to the largest magnitude of the last run's result; "grow", bytes that forward and
- * backward need beside inputs, weights and gradients of weights. */
+ * backward need beside inputs, weights and gradients of weights; then "keep", bytes that autograd keeps between both.
+ */
 const char bench_block_script[] =
     "import json, sys, time, torch\n"
     "import torch.nn.functional as F\n"
@@ -86,9 +87,17 @@ const char bench_block_script[] =
     "def memory(what):\n"
     "    with open('/proc/self/status') as file:\n"
     "        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(what))\n"
+    "def keep():\n"
+    "    seen = {}\n"
+    "    def pack(x):\n"
+    "        seen[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()\n"
+    "        return x\n"
+    "    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):\n"
+    "        r = block(m, z, mm, pm)\n"
+    "    known = {x.untyped_storage().data_ptr() for x in (*p.values(), m, z, mm, pm)}\n"
+    "    return sum(n for i, n in seen.items() if i not in known)\n"
     "def grow():\n"
-    "    leaves = [*p.values(), m, z]\n"
-    "    for x in leaves:\n"
+    "    for x in (*p.values(), m, z):\n"
     "        x.requires_grad_()\n"
     "    w = [torch.randn(x.shape) for x in (m, z)]\n"
     "    before = memory('VmRSS')\n"
@@ -115,5 +124,5 @@ const char bench_block_script[] =
     "        answer = ((x - y).abs().max() / y.abs().max()).item()\n"
     "    else:\n"
     "        r = None\n"
-    "        answer = grow()\n"
+    "        answer = grow() if word == 'grow' else keep()\n"
     "    print(answer, flush=True)\n";

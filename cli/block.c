@@ -92,6 +92,28 @@ double cli_block_module_work(mote_context *context, const mote_trunk_config *con
     return work;
 }
 
+/* ---- without tiles and pieces ---- */
+
+cli_block_standard cli_block_count_standard(const mote_trunk_config *c, mote_trunk_stack stack, size_t sequences,
+                                            size_t residues)
+{
+    enum { ATTENTION = 7, TRANSITION = 5, PRODUCT = 13 };
+    bool extra = stack == MOTE_STACK_EXTRA;
+    double n = (double)sequences, l = (double)residues, c_m = (double)(extra ? c->c_e : c->c_m), c_z = (double)c->c_z;
+    double m = 4 * n * l * c_m, z = 4 * l * l * c_z, heads = (double)c->msa_heads, outer = (double)c->c_outer;
+    double rows = 4 * heads * n * l * l, columns = 4 * heads * l * n * (extra ? 1 : n);
+    double triangles = 4 * (double)c->pair_heads * l * l * l;
+    /* global attention: normed input, gate, gated values, and keys and values of one head */
+    double column_attention = extra ? 3 + 2 * (double)c->extra_width / c_m : ATTENTION;
+    double in_m = ATTENTION + column_attention + TRANSITION + 1 + 2 * outer / c_m + 3;
+    double in_z = 1 + outer * outer / c_z + 2 * PRODUCT + 2 * ATTENTION + TRANSITION + 5;
+    cli_block_standard s = {.scores = rows + columns + 2 * triangles};
+    s.kept = in_m * m + in_z * z + s.scores;
+    s.largest = rows > columns ? rows : columns;
+    s.largest = triangles > s.largest ? triangles : s.largest;
+    return s;
+}
+
 /* ---- numbers ---- */
 
 /* Roughly normal, of deviation 1. */

@@ -32,6 +32,24 @@ void cli_block_fill(const cli_block *block, const mote_plan *plan);
 mote_status cli_block_save(mote_context *context, const cli_block *block, const mote_plan *plan, bool results,
                            const char *path);
 
+/* What a block takes without tiles and pieces, in FP32. */
+typedef struct cli_block_standard {
+    double kept;    /* for the backward pass, all of it */
+    double scores;  /* of that, probabilities of attention */
+    double largest; /* one attention's tensor of scores */
+} cli_block_standard;
+
+/* Counted from the operations of a standard implementation that computes nothing twice (the one mote bench block
+ * measures against keeps this much): what autograd keeps for them. In tensors of the MSA and of the pairs: attention 7
+ * (normed input, q, k, v, values gathered, gate, gated values) and its probabilities; transition 5; outer product mean
+ * the normed MSA, two sides and the outer products; triangle multiplication 13; the results of all modules but the last
+ * one of the pairs; and for the pairs' bias of the MSA's attention the normed pairs. */
+cli_block_standard cli_block_count_standard(const mote_trunk_config *config, mote_trunk_stack stack, size_t sequences,
+                                            size_t residues);
+
+/* mote plan evoformer. */
+int cli_plan_evoformer(int argc, char **argv);
+
 /* Multiply-adds of one module, forward. */
 double cli_block_module_work(mote_context *context, const mote_trunk_config *config, mote_trunk_stack stack,
                              size_t sequences, size_t residues, mote_trunk_module module);

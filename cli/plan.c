@@ -7,12 +7,12 @@
 
 const char cli_plan_help[] =
     "usage: mote plan [FILE...] [options]\n"
-    "       mote plan evoformer [--json]\n\n"
+    "       mote plan evoformer [--policy NAME] [--json]\n\n"
     "Prints what `mote train` with the same options will take: the exact peak of its memory and where it goes, the\n"
     "work of a step, and an estimate of the time from a product measured here and now; on a profile, the time and the\n"
-    "joules of another machine, modelled.\n\n" CLI_TRAINING_HELP "  --json\n\n"
-    "evoformer: the memory of blocks of AlphaFold 2 at real sizes, beside that of one that keeps what its operations "
-    "read.\n\n"
+    "joules of another machine, modelled.\n\n"
+    "evoformer: the memory of AlphaFold 2's blocks in training and in inference, beside what tensors of scores would "
+    "take.\n\n" CLI_TRAINING_HELP "  --json\n\n"
     "examples:\n"
     "  mote plan evoformer\n"
     "  mote plan ecoli.fna.gz --model gpt-medium\n"

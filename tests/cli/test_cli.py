@@ -214,3 +214,33 @@ def test_bench_attention(mote_program):
     assert all(row["gop_per_second"] > 0 and row["ratio"] == 0 for row in rows)
     out = mote_program("bench", "attention", *options, env={"MOTE_TORCH_PYTHON": "/bin/false"}).stdout
     assert "no torch beside it: /bin/false has none" in out and "workspace" in out
+
+
+def test_bench_block(mote_program):
+    """Without torch: times of the block and its modules add up, and the memory is what was planned."""
+    options = ["--format", "fp32,mxint8", "--size", "20", "--runs", "1", "--threads", "2", "--json"]
+    rows = [json.loads(line) for line in mote_program("bench", "block", *options, env={"MOTE_TORCH_PYTHON": "/none"}).stdout.splitlines()]
+    blocks, modules = ([row for row in rows if row["what"] == what] for what in ("block", "module"))
+    assert [row["policy"] for row in blocks] == ["fp32", "mxint8"] and len(modules) == 2 * 9 and rows[-1]["what"] == "memory"
+    for block in blocks:
+        own = [row for row in modules if row["policy"] == block["policy"]]
+        assert sum(row["multiply_adds"] for row in own) == block["multiply_adds"]
+        assert 0 < sum(row["ms"] for row in own) <= block["ms"]
+    assert 0 < rows[-1]["bytes"] < rows[-1]["planned_bytes"] < 2 * rows[-1]["process_grew"] + 64e6
+
+
+def test_plan_evoformer(mote_program):
+    """The finetuning shape beside what a standard implementation keeps, counted here once more; a policy; bad use."""
+    rows = [json.loads(line) for line in mote_program("plan", "evoformer", "--json").stdout.splitlines()]
+    n, l, m, z = 512, 384, 4 * 512 * 384 * 256, 4 * 384 * 384 * 128
+    scores = 4 * (8 * n * l * l + 8 * l * n * n + 2 * 4 * l**3)
+    largest = 4 * max(8 * n * l * l, 8 * l * n * n, 4 * l**3)
+    first = rows[0]
+    assert (first["sequences"], first["residues"], first["pass"]) == (n, l, "forward+backward")
+    assert first["score_bytes"] == scores + 2 * largest
+    assert abs(first["standard_bytes"] - (23.25 * m + 59 * z + scores + 2 * largest)) < 1
+    assert all(row["ratio"] > 10 and row["attention_bytes"] < 4e6 for row in rows)
+    assert rows[1]["stack"] == "extra" and rows[1]["ratio"] > 25
+    assert "pairs" in mote_program("plan", "evoformer", "--policy", "mxint8").stdout
+    mote_program("plan", "evoformer", "x.fasta", status=2)
+    assert "unknown policy" in mote_program("plan", "evoformer", "--policy", "mxfp5", status=1).stderr

@@ -71,14 +71,6 @@ def test_plan(mote_program, tmp_path):
     assert json.loads(mote_program("fold", write_complex(tmp_path / "c.fasta"), "--plan", "--json").stdout)["chains"] == 3
 
 
-def test_table_of_blocks(mote_program):
-    """At the finetuning shape a twenty-fifth of what a plain block keeps: its scores alone are three tensors of 24 GB."""
-    rows = [json.loads(line) for line in mote_program("plan", "evoformer", "--json").stdout.splitlines()]
-    first = rows[0]
-    assert (first["sequences"], first["residues"]) == (5120, 384) and first["ratio"] > 25 and first["plain_bytes"] > 3 * 4 * 5120 * 8 * 384**2
-    assert all(row["ratio"] > 10 for row in rows) and "extra MSA block" in mote_program("plan", "evoformer").stdout
-
-
 def test_planned_memory_is_what_it_takes(weights, tmp_path):
     """The peak of the process beside the program itself, here a plan of a small length, against a longer chain's."""
     peaks = {}
