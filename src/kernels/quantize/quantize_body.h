@@ -72,8 +72,8 @@ INLINE vint encode_other(const lanes_element *e, mote_rounding rounding, vint y,
     return vi_min(code, e->largest);
 }
 
-/* Two's complement codes of mxint8, nearest even: |scaled| is below 2, so that 1.5 * 2^17 and it add up to a number whose
- * last bit is worth 2^-6 and whose low byte is the code. */
+/* Two's complement codes of mxint8, nearest even: |scaled| is below 2, so that 1.5 * 2^17 and it add up to a number
+ * whose last bit is worth 2^-6 and whose low byte is the code. */
 INLINE vint encode_integer(vfloat scaled)
 {
     const vint magic = vi_set(0x48400000u); /* 1.5 * 2^17 */
