@@ -101,14 +101,14 @@ size_t mote_gemm_workspace(const mote_context *context, mote_gemm_kind kind, con
 
 /* ---- rows ---- */
 
-/* FP32 rows that tiles can read where they lie: those of a tile must not crowd a few sets of the first cache for long, as
- * rows of 8 KiB and more do that are a multiple of 1 KiB apart. */
+/* FP32 rows that tiles can read where they lie: those of a tile must not crowd a few sets of the first cache for long,
+ * as rows of 8 KiB and more do that are a multiple of 1 KiB apart. */
 static bool rows_in_place(const job *j)
 {
     enum { CROWDED = 2048 };
     const mote_gemm_source *a = &j->product->a;
-    return (a->line_stride % 256 || a->line_stride < CROWDED) && !a->element && a->values && !a->window && a->stride == 1 && a->line_stride >= 0 &&
-           j->count % MOTE_MX_BLOCK == 0;
+    return (a->line_stride % 256 || a->line_stride < CROWDED) && !a->element && a->values && !a->window &&
+           a->stride == 1 && a->line_stride >= 0 && j->count % MOTE_MX_BLOCK == 0;
 }
 
 static void expand_rows_task(void *argument, size_t index, void *scratch)
