@@ -98,6 +98,9 @@ MOTE_API mote_value mote_graph_softmax(mote_graph *graph, mote_value x);
 /* silu(gate) * up (arXiv 2002.05202) where x [..., 2 n] holds gate and up side by side: [..., n]. */
 MOTE_API mote_value mote_graph_swiglu(mote_graph *graph, mote_value x);
 
+/* x sigmoid(gate), of one shape. */
+MOTE_API mote_value mote_graph_gate(mote_graph *graph, mote_value x, mote_value gate);
+
 /* Rows of table [entries, n] at tokens (int32, any shape): [..., n]. A token outside of the table fails the run. */
 MOTE_API mote_value mote_graph_embedding(mote_graph *graph, mote_value table, mote_value tokens);
 

@@ -162,6 +162,9 @@ class Graph:
     def swiglu(self, x):
         return self._call("swiglu", x)
 
+    def gate(self, x, gate):
+        return self._call("gate", x, gate)
+
     def embedding(self, table, tokens):
         return self._call("embedding", table, tokens)
 

@@ -197,9 +197,10 @@ def test_norms():
     check(lambda g, *v: g.rms_norm(*v, epsilon=1e-6), lambda *a: d.rms_norm(*a, 1e-6), x, w, tolerance=4e-6)
 
 
-def test_softmax_and_swiglu():
+def test_softmax_swiglu_and_gates():
     check(lambda g, v: g.softmax(v), d.softmax, numbers(3, 5, 41) * 4)
     check(lambda g, v: g.swiglu(v), d.swiglu, numbers(3, 5, 42) * 2)
+    check(lambda g, x, v: g.gate(x, v), lambda x, v: x * d.sigmoid(v), numbers(3, 5, 21), numbers(3, 5, 21, seed=1) * 2)
 
 
 def test_rotary():
@@ -496,7 +497,7 @@ def test_linear_is_its_composition():
     )
 
 
-def test_gelu_and_swiglu_are_their_compositions():
+def test_gelu_swiglu_and_gates_are_their_compositions():
     def gelu(g, x):
         half = g.map("erf", g.scale(x, 0.5**0.5))
         return g.multiply(g.scale(x, 0.5), g.add(half, g.constant((), 1.0)))
@@ -507,6 +508,7 @@ def test_gelu_and_swiglu_are_their_compositions():
 
     composed(lambda g, x: g.map("gelu", x), gelu, [numbers(6, 19)])
     composed(lambda g, x: g.swiglu(x), swiglu, [numbers(6, 18)])
+    composed(lambda g, x, v: g.gate(x, v), lambda g, x, v: g.multiply(x, g.map("sigmoid", v)), [numbers(6, 18), numbers(6, 18, seed=1)])
 
 
 # ---- passes and plans ----

@@ -3,8 +3,8 @@
 
 mote_value mote_apply_gated(mote_graph *graph, const mote_layer *linear, const mote_layer *gate, mote_value x)
 {
-    mote_value open = mote_graph_map(graph, "sigmoid", mote_apply_linear(graph, gate, x));
-    return mote_graph_multiply(graph, mote_apply_linear(graph, linear, x), open);
+    mote_value y = mote_apply_linear(graph, linear, x);
+    return mote_graph_gate(graph, y, mote_apply_linear(graph, gate, x));
 }
 
 mote_value mote_exchange(mote_graph *graph, mote_value x) { return mote_graph_permute(graph, x, (int[]){1, 0, 2}); }

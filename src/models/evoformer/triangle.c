@@ -67,7 +67,7 @@ static mote_value end_body(mote_graph *graph, void *argument, const mote_value *
     mote_value x = mote_apply_norm(graph, &p->norm_in, pieces[0]);
     mote_value y = mote_graph_permute(graph, pieces[1], p->incoming ? (int[]){2, 1, 0} : (int[]){1, 2, 0});
     y = mote_apply_linear(graph, &p->out, mote_apply_norm(graph, &p->norm_out, y));
-    y = mote_graph_multiply(graph, y, mote_graph_map(graph, "sigmoid", mote_apply_linear(graph, &p->out_gate, x)));
+    y = mote_graph_gate(graph, y, mote_apply_linear(graph, &p->out_gate, x));
     y = mote_drop(graph, y, p->dropped != MOTE_NO_VALUE && p->incoming ? pieces[2] : p->dropped);
     return mote_graph_add(graph, pieces[0], y);
 }
