@@ -60,7 +60,11 @@ static uint64_t describe(mote_context *context, size_t count)
     demand((status == MOTE_OK) == (w != NULL), "weights and a failure, or neither");
     if (w) {
         check_sources(w);
-        digest = fuzz_digest(digest, &w->trunk, sizeof w->trunk);
+        const mote_trunk_config *t = &w->trunk; /* without what lies between its fields */
+        digest = fuzz_digest(digest, t, offsetof(mote_trunk_config, stored));
+        digest = fuzz_digest(digest, &t->stored, sizeof t->stored);
+        digest = fuzz_digest(digest, &t->msa_dropout, sizeof t->msa_dropout);
+        digest = fuzz_digest(digest, &t->pair_dropout, sizeof t->pair_dropout);
         digest = fuzz_digest(digest, &w->parameters, sizeof w->parameters);
     } else {
         digest = fuzz_digest(digest, context->message, strlen(context->message));
