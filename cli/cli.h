@@ -13,9 +13,10 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 typedef int cli_verb(int argc, char **argv);
 
 /* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
-cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_plan, cli_report, cli_bench;
+cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_plan, cli_report, cli_bench,
+    cli_study;
 extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_train_help[], cli_eval_help[],
-    cli_fold_help[], cli_plan_help[], cli_report_help[], cli_bench_help[];
+    cli_fold_help[], cli_plan_help[], cli_report_help[], cli_bench_help[], cli_study_help[];
 
 /* mote info --energy: prints meters, what they say now, and profiles; returns the exit status. */
 int cli_energy(mote_context *context, const mote_machine *machine, bool json);
@@ -52,6 +53,9 @@ bool cli_only_json(const char *verb, int argc, char **argv, bool *json);
 
 /* A comma-separated list of formats that mote converts to, or "all"; returns how many, 0 after complaining. */
 int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FORMAT_COUNT]);
+
+/* The program's arguments as they would be typed again, "mote ...", to be freed; NULL without memory. */
+char *cli_command_line(int argc, char **argv);
 
 /* True once Ctrl-C was pressed or the program was asked to end (from the first call on both are caught). A second time
  * ends it at once. */

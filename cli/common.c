@@ -116,6 +116,28 @@ int cli_formats(const char *verb, const char *text, mote_format formats[MOTE_FOR
     return count;
 }
 
+char *cli_command_line(int argc, char **argv)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    size_t size = 1;
+    for (int i = 0; i < argc; i++) {
+        size += 4 * strlen(argv[i]) + 3; /* a quote takes four characters */
+    }
+    char *text = malloc(size), *at = text;
+    for (int i = 0; text && i < argc; i++) {
+        bool quoted = i > 0 && (!*argv[i] || argv[i][strspn(argv[i], plain)]); /* argv[0] is "mote train" */
+        if (strcmp(argv[i], "--resume") == 0) {
+            continue;
+        }
+        at = stpcpy(at, i ? quoted ? " '" : " " : "");
+        for (const char *c = argv[i]; *c; c++) {
+            at = *c == '\'' ? stpcpy(at, "'\\''") : stpncpy(at, c, 1);
+        }
+        at = stpcpy(at, quoted ? "'" : "");
+    }
+    return text;
+}
+
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number)

@@ -3,7 +3,7 @@ _mote() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} options=""
     local formats="fp32 bf16 fp16 mxfp8_e4m3 mxfp8_e5m2 mxfp6_e3m2 mxfp6_e2m3 mxfp4_e2m1 mxint8 nvfp4"
     if [ "$COMP_CWORD" -eq 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W "info cast inspect train eval fold plan report bench help --help --version" -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W "info cast inspect train eval study fold plan report bench help --help --version" -- "$word")
         return
     fi
     case "$before" in
@@ -23,7 +23,7 @@ _mote() {
         fold) options="--weights --out --plan --policy --pairs --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
         eval) options="--policy --context --stride --batch --limit --threads --json" ;;
         report) options="--output" ;;
-        help) options="info cast inspect train eval fold plan report bench" ;;
+        help) options="info cast inspect train eval study fold plan report bench" ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options --help" -- "$word"; compgen -f -- "$word")
 }

@@ -13,6 +13,7 @@ static const struct {
     {"inspect", "what is in a tensor file", cli_inspect_help, cli_inspect},
     {"train", "train a model of sequences from FASTA in any number format", cli_train_help, cli_train},
     {"eval", "bits a base or residue of a trained model", cli_eval_help, cli_eval},
+    {"study", "scientific tasks in every number format, with their price in joules", cli_study_help, cli_study},
     {"fold", "the structure of a protein or a complex from its alignment", cli_fold_help, cli_fold},
     {"plan", "what a training run will take, before it runs", cli_plan_help, cli_plan},
     {"report", "one HTML file on one training run or several", cli_report_help, cli_report},

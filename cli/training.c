@@ -232,33 +232,10 @@ static bool parse_option(const char *verb, int option, const char *name, cli_tra
     }
 }
 
-/* What was typed, as a shell takes it, without --resume; the caller frees it. NULL when there is no memory. */
-static char *command_line(int argc, char **argv)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-    size_t size = 1;
-    for (int i = 0; i < argc; i++) {
-        size += 4 * strlen(argv[i]) + 3; /* a quote takes four characters */
-    }
-    char *text = malloc(size), *at = text;
-    for (int i = 0; text && i < argc; i++) {
-        bool quoted = i > 0 && (!*argv[i] || argv[i][strspn(argv[i], plain)]); /* argv[0] is "mote train" */
-        if (strcmp(argv[i], "--resume") == 0) {
-            continue;
-        }
-        at = stpcpy(at, i ? quoted ? " '" : " " : "");
-        for (const char *c = argv[i]; *c; c++) {
-            at = *c == '\'' ? stpcpy(at, "'\\''") : stpncpy(at, c, 1);
-        }
-        at = stpcpy(at, quoted ? "'" : "");
-    }
-    return text;
-}
-
 bool cli_training_parse(const char *verb, int argc, char **argv, cli_training *t)
 {
     int option, index;
-    *t = (cli_training){.command = command_line(argc, argv)};
+    *t = (cli_training){.command = cli_command_line(argc, argv)};
     t->options.command = t->command;
     while ((option = getopt_long(argc, argv, "o:", long_options, &index)) != -1) {
         const char *name = option >= VOCABULARY ? long_options[index].name : "";

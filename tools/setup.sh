@@ -2,7 +2,7 @@
 # Installs the Debian packages that a step needs, or says which command would: setup.sh build|test|bench|ci
 set -eu
 
-build="gcc libc6-dev make cmake pkg-config libjansson-dev libxxhash-dev libzip-dev libhts-dev libcmocka-dev node-d3"
+build="gcc libc6-dev make cmake pkg-config libjansson-dev libxxhash-dev libzip-dev libhts-dev libsundials-dev libcmocka-dev node-d3"
 test="python3 python3-venv"
 bench="libopenblas0-pthread libblis4-pthread libdnnl-dev"
 ci="g++ clang clang-format libomp-dev libclang-rt-dev git"

@@ -52,6 +52,7 @@
 #include "mote/report.h"
 #include "mote/status.h"
 #include "mote/structure_module.h"
+#include "mote/study.h"
 #include "mote/train.h"
 #include "mote/trunk.h"
 #include "mote/weights.h"

@@ -145,7 +145,7 @@ MOTE_API mote_value mote_graph_linear_cross_entropy(mote_graph *graph, mote_valu
  * negative. A target of classes or above fails the run. */
 MOTE_API mote_value mote_graph_softmax_cross_entropy(mote_graph *graph, mote_value scores, mote_value targets);
 
-/* Mean of losses [rows] over the rows whose target is not negative; 0 if there are none. */
+/* Mean of losses [...] where the target (int32 [...]) is not negative; 0 if that is nowhere. */
 MOTE_API mote_value mote_graph_mean_loss(mote_graph *graph, mote_value losses, mote_value targets);
 
 /* ---- points in space ---- */

@@ -13,8 +13,8 @@ static size_t count_targets(const int32_t *targets, size_t rows)
 /* losses, targets: one number. */
 static mote_status mean_infer(mote_graph *graph, mote_node *node)
 {
-    if (mote_node_expect(graph, node, 0, MOTE_FP32, 1) != MOTE_OK ||
-        mote_node_expect(graph, node, 1, MOTE_INT32, 1) != MOTE_OK) {
+    if (mote_node_expect(graph, node, 0, MOTE_FP32, -1) != MOTE_OK ||
+        mote_node_expect(graph, node, 1, MOTE_INT32, -1) != MOTE_OK) {
         return graph->status;
     }
     if (!mote_same_shape(graph, node->inputs[0], node->inputs[1])) {
@@ -39,11 +39,12 @@ static mote_status mean_run(const mote_run *run, const mote_node *node)
 /* targets, dy: dlosses. */
 static mote_status gradient_infer(mote_graph *graph, mote_node *node)
 {
-    if (mote_node_expect(graph, node, 0, MOTE_INT32, 1) != MOTE_OK ||
+    if (mote_node_expect(graph, node, 0, MOTE_INT32, -1) != MOTE_OK ||
         mote_node_expect(graph, node, 1, MOTE_FP32, 0) != MOTE_OK) {
         return graph->status;
     }
-    return mote_node_result(graph, node, MOTE_FP32, 1, mote_layout_of(graph, node->inputs[0])->shape);
+    const mote_layout *targets = mote_layout_of(graph, node->inputs[0]);
+    return mote_node_result(graph, node, MOTE_FP32, targets->rank, targets->shape);
 }
 
 static mote_status gradient_run(const mote_run *run, const mote_node *node)

@@ -1,0 +1,28 @@
+/* Networks of scientific models, each family in a file of its own. They append to a graph; mistakes stick there.
+ * Products are layers with names, so that policies find them. */
+#ifndef MOTE_MODELS_NETWORKS_H
+#define MOTE_MODELS_NETWORKS_H
+
+#include <stdbool.h>
+
+#include "mote/operations.h"
+
+/* A perceptron of x [..., inputs] (multilayer.c): count linear layers "NAME.0", ... of these widths, an activation (see
+ * mote_graph_map) between them: [..., widths[count - 1]]. */
+mote_value mote_multilayer(mote_graph *graph, const char *name, mote_value x, int count, const size_t *widths,
+                           const char *activation);
+
+/* Convolutions of x [batch, length, channels] (convolutional.c) whose kernels of an odd width have their middle at each
+ * place; around: beyond the ends is the other end, otherwise zeros. */
+typedef struct mote_convolution_line {
+    size_t filters, width, dilation;
+    bool around;
+} mote_convolution_line;
+
+mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x, const mote_convolution_line *shape);
+
+/* blocks times x + convolution(gelu(convolution(x))) of a line with as many channels as it has filters. */
+mote_value mote_residual_line(mote_graph *graph, const char *name, mote_value x, int blocks,
+                              const mote_convolution_line *shape);
+
+#endif

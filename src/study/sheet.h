@@ -1,0 +1,35 @@
+/* Tables of real data in text files: comma or tab separated values with a header, plain or gzipped. */
+#ifndef MOTE_STUDY_SHEET_H
+#define MOTE_STUDY_SHEET_H
+
+#include "study/task.h"
+
+/* Cells are texts in the arena of the data; a quoted cell (RFC 4180) has lost its quotes. */
+typedef struct mote_sheet {
+    mote_task_data *data;
+    const char *path;
+    size_t rows, columns; /* without the header */
+    const char **names;   /* [columns]; numbers of the columns where there is no header */
+    const char **cells;   /* [rows, columns] */
+} mote_sheet;
+
+typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER } mote_sheet_header;
+
+/* Reads a file of the task's folder. Cells are separated by separator; ' ' means any blanks. Empty lines are passed
+ * over. Errors: MOTE_ERROR_FILE naming line and what was expected, where a row has another number of cells than the
+ * first; MOTE_ERROR_IO; MOTE_ERROR_MEMORY. */
+mote_status mote_sheet_read(mote_task_data *data, const char *name, char separator, mote_sheet_header header,
+                            mote_sheet *sheet);
+
+/* The column of this name. Errors: MOTE_ERROR_FILE, naming it. */
+mote_status mote_sheet_column(const mote_sheet *sheet, const char *name, size_t *column);
+
+const char *mote_sheet_text(const mote_sheet *sheet, size_t row, size_t column);
+
+/* A cell as a number; missing (empty, NA, nan, ?) is NaN. Errors: MOTE_ERROR_FILE, naming row and column. */
+mote_status mote_sheet_number(const mote_sheet *sheet, size_t row, size_t column, float *number);
+
+/* The same for count columns from first on. */
+mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
+
+#endif

@@ -1,0 +1,89 @@
+/* Pulsars among radio interference: the HTRU2 candidates, by eight numbers that describe a profile and a curve. */
+#include <string.h>
+
+#include "models/networks.h"
+#include "study/data.h"
+#include "study/losses.h"
+#include "study/picture.h"
+#include "study/score.h"
+#include "study/sheet.h"
+
+enum { FEATURES = 8, CLASSES = 2 };
+enum { INPUT, CLASS };
+
+/* Every fifth candidate, in an order that is drawn once, is a test sample: there is no official split. */
+static mote_status read(mote_task_data *data)
+{
+    mote_sheet sheet;
+    mote_random random = {.seed = 2};
+    mote_status status = mote_sheet_read(data, "HTRU_2.csv.gz", ',', MOTE_SHEET_HEADER, &sheet);
+    size_t *order = status == MOTE_OK ? mote_data_memory(data, sheet.rows, sizeof *order) : NULL;
+    if (!order) {
+        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    }
+    const size_t test = sheet.rows / 5;
+    mote_random_order(&random, sheet.rows, order);
+    status = mote_data_allocate(data, sheet.rows - test, test);
+    for (size_t i = 0; status == MOTE_OK && i < sheet.rows; i++) {
+        const mote_task_split *split = i < test ? &data->test : &data->training;
+        const size_t sample = i < test ? i : i - test;
+        status = mote_sheet_numbers(&sheet, order[i], 0, FEATURES, mote_data_at(data, split, INPUT, sample));
+        *mote_data_classes(data, split, CLASS, sample) =
+            strcmp(mote_sheet_text(&sheet, order[i], FEATURES), "not_pulsar") != 0;
+    }
+    return status;
+}
+
+static double score(const mote_task_data *data, const float *predictions)
+{
+    return mote_score_auroc(data->test.count, data->test.values[CLASS], predictions);
+}
+
+static mote_status prepare(mote_task_data *data)
+{
+    mote_data_array(data, "features", MOTE_FP32, 1, (size_t[]){FEATURES});
+    mote_data_array(data, "class", MOTE_INT32, 0, NULL);
+    mote_status status = read(data);
+    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
+    if (!guess) {
+        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    }
+    mote_data_standardize(data, INPUT, FEATURES, NULL, NULL);
+    mote_baseline_frequency(data, CLASS, CLASSES, guess);
+    data->trivial = score(data, guess);
+    status = mote_baseline_ridge_classes(data, INPUT, CLASS, CLASSES, 1e-3, guess);
+    data->strong = score(data, guess);
+    return status;
+}
+
+static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,
+                  mote_task_outputs *outputs)
+{
+    (void)data, (void)batch, (void)training;
+    outputs->prediction = mote_multilayer(graph, "classifier", inputs[INPUT], 3, (size_t[]){64, 64, CLASSES}, "gelu");
+    outputs->loss = mote_loss_classes(graph, outputs->prediction, inputs[CLASS]);
+}
+
+static json_t *picture(const mote_task_data *data, const float *predictions)
+{
+    static const char *const names[] = {"interference", "pulsar"};
+    return mote_picture_confusion(data->test.count, CLASSES, names, data->test.values[CLASS], predictions);
+}
+
+const mote_science_task mote_task_htru2_pulsars = {
+    .name = "htru2_pulsars",
+    .science = "astronomy",
+    .title = "Pulsars among the candidates of the HTRU2 survey",
+    .model = "multilayer perceptron",
+    .metric = "AUROC",
+    .unit = "",
+    .larger_is_better = true,
+    .trivial = "frequencies",
+    .strong = "ridge regression",
+    .requires = "astronomy/htru2_pulsars",
+    .recipe = {.steps = 1500, .batch = 128, .learning_rate = 2e-3, .weight_decay = 0.01},
+    .prepare = prepare,
+    .build = build,
+    .score = score,
+    .picture = picture,
+};
