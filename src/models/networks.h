@@ -25,4 +25,14 @@ mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x,
 mote_value mote_residual_line(mote_graph *graph, const char *name, mote_value x, int blocks,
                               const mote_convolution_line *shape);
 
+/* Pre-norm transformer blocks with rotary positions and a layer norm behind the last one (transformer_blocks.c), of x
+ * [batch, positions, width]. heads divides width, and width / heads is even. */
+typedef struct mote_transformer_shape {
+    size_t blocks, heads, hidden;
+    bool causal; /* positions see only those before them */
+} mote_transformer_shape;
+
+mote_value mote_transformer_blocks(mote_graph *graph, const char *name, mote_value x,
+                                   const mote_transformer_shape *shape);
+
 #endif
