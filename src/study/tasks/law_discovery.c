@@ -17,7 +17,7 @@ enum { STATES = 3, DEGREE = 5, TERMS = 55, TRAINING = 256, TEST = 500, FACTORS =
 enum { LIBRARY, RATE };
 static const double spin_up = 10, apart = 0.23, step = 0.01; /* of time: before, between samples of training and test */
 static const double state_noise = 0.01, rate_noise = 0.5;    /* times the standard deviations */
-static const double penalty = 0.004;
+static const double penalty = 0.0006;
 
 static void derivative(void *argument, double t, const double *s, double *rate)
 {
@@ -100,7 +100,7 @@ static void build(mote_graph *graph, const mote_task_data *data, size_t batch, b
     mote_value weight = MOTE_NO_VALUE, squares = MOTE_NO_VALUE;
     for (int i = 0; i < FACTORS; i++) {
         mote_value factor =
-            mote_graph_parameter(graph, names[i], 2, (size_t[]){STATES, TERMS}, MOTE_INITIAL_NORMAL, 0.3);
+            mote_graph_parameter(graph, names[i], 2, (size_t[]){STATES, TERMS}, MOTE_INITIAL_NORMAL, 0.5);
         mote_value sum = mote_graph_sum(graph, mote_graph_map(graph, "square", factor), 0, 2);
         weight = i ? mote_graph_multiply(graph, weight, factor) : factor;
         squares = i ? mote_graph_add(graph, squares, sum) : sum;
