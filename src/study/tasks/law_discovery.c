@@ -44,7 +44,7 @@ static void library(const double *s, float *terms)
 static mote_status simulate(mote_task_data *data)
 {
     enum { TIMES = 2 + TRAINING + TEST };
-    static const double deviations[STATES] = {7.9, 9.0, 8.6}, rate_deviations[STATES] = {38, 55, 66};
+    static const double deviations[STATES] = {7.9, 9.0, 8.7}, rate_deviations[STATES] = {43.5, 66.6, 80.3};
     double times[TIMES] = {0}, start[STATES] = {1, 2, 20};
     double *path = mote_data_memory(data, (size_t)TIMES * STATES, sizeof *path);
     mote_random random = {.seed = 1963};
