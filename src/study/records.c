@@ -17,7 +17,7 @@ static size_t count_headers(const uint8_t *bytes, size_t size)
 }
 
 /* Header and sequence of the record at *at, in place: both end with a NUL where a line end or the text's end was. */
-static mote_status cut(const mote_text_file *text, size_t *at, mote_record *record)
+static void cut(const mote_text_file *text, size_t *at, mote_record *record)
 {
     char *bytes = (char *)text->bytes;
     const size_t began = *at;
@@ -39,13 +39,9 @@ static mote_status cut(const mote_text_file *text, size_t *at, mote_record *reco
     }
     record->length = (size_t)(bytes + to - record->sequence);
     *at = i;
-    if (record->length == 0) {
-        return mote_text_file_bad(text, began, "expected a sequence behind the header, found none");
-    }
     if (to < i) {
         bytes[to] = '\0';
     }
-    return MOTE_OK;
 }
 
 static mote_status cut_all(const mote_text_file *text, mote_records *records)
@@ -61,7 +57,11 @@ static mote_status cut_all(const mote_text_file *text, mote_records *records)
     }
     records->records = mote_data_memory(records->data, records->count, sizeof *records->records);
     for (size_t i = 0; records->records && status == MOTE_OK && i < records->count; i++) {
-        status = cut(text, &at, &records->records[i]);
+        cut(text, &at, &records->records[i]);
+        if (records->records[i].length == 0) {
+            status = mote_fail(text->context, MOTE_ERROR_FILE,
+                               "%s: record %zu: expected a sequence behind the header, found none", text->path, i + 1);
+        }
     }
     return records->records ? status : MOTE_ERROR_MEMORY;
 }

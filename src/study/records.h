@@ -18,8 +18,8 @@ typedef struct mote_records {
     mote_record *records;
 } mote_records;
 
-/* Reads a file of the task's folder. Errors: MOTE_ERROR_FILE naming the line, where text stands in front of the first
- * record or a record has no sequence; MOTE_ERROR_IO; MOTE_ERROR_MEMORY. */
+/* Reads a file of the task's folder. Errors: MOTE_ERROR_FILE naming the place, where text stands in front of the
+ * first record or a record has no sequence; MOTE_ERROR_IO; MOTE_ERROR_MEMORY. */
 mote_status mote_records_read(mote_task_data *data, const char *name, mote_records *records);
 
 /* The place of each letter of record number in alphabet, into classes [length]. A letter that is not there becomes -1

@@ -97,7 +97,7 @@ static mote_status skip_declarations(reader *r)
 {
     static const char data[] = "@data";
     for (; r->at < r->text.size; r->at++) {
-        if (r->text.size - r->at >= sizeof data &&
+        if (r->text.size - r->at >= sizeof data - 1 &&
             strncasecmp((const char *)r->text.bytes + r->at, data, sizeof data - 1) == 0) {
             skip_line(r);
             r->comments = true;

@@ -98,6 +98,7 @@ static void build(mote_graph *graph, const mote_task_data *data, size_t batch, b
     static const char *const names[FACTORS] = {"u", "v", "w"};
     (void)data, (void)batch, (void)training;
     mote_value weight = MOTE_NO_VALUE, squares = MOTE_NO_VALUE;
+    mote_graph_enter(graph, "equations");
     for (int i = 0; i < FACTORS; i++) {
         mote_value factor =
             mote_graph_parameter(graph, names[i], 2, (size_t[]){STATES, TERMS}, MOTE_INITIAL_NORMAL, 0.5);
@@ -106,6 +107,7 @@ static void build(mote_graph *graph, const mote_task_data *data, size_t batch, b
         squares = i ? mote_graph_add(graph, squares, sum) : sum;
     }
     outputs->prediction = mote_graph_linear(graph, inputs[LIBRARY], weight, MOTE_NO_VALUE);
+    mote_graph_leave(graph);
     outputs->loss = mote_graph_add(graph, mote_loss_squares(graph, outputs->prediction, inputs[RATE]),
                                    mote_graph_scale(graph, squares, penalty));
 }
