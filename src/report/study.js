@@ -104,7 +104,7 @@ function nameMarks(svg, marks, frame) {
     const taken = marks.map(({x, y}) => [x - 7, y - 7, x + 7, y + 7]);
     const free = box => box[0] >= 0 && box[2] <= frame.width && taken.every(([l, t, r, b]) => box[2] < l || box[0] > r || box[3] < t || box[1] > b);
     for (const {x, y, point} of marks.slice().sort((a, b) => b.front - a.front)) {
-        const wide = 6.6 * point.policy.length, places = [[10, -6], [10, 6], [-10 - wide, -6], [-10 - wide, 6], [-wide / 2, -18], [-wide / 2, 18]];
+        const wide = 7.3 * point.policy.length, places = [[10, -6], [10, 6], [-10 - wide, -6], [-10 - wide, 6], [-wide / 2, -18], [-wide / 2, 18]];
         const found = places.map(([dx, dy]) => [x + dx, y + dy - 7, x + dx + wide, y + dy + 7]).find(free);
         if (found) {
             taken.push(found);
@@ -218,14 +218,14 @@ function roundTicks([low, high], count) {
     return high > low ? Array.from({length: Math.min(20, last - first + 1)}, (_, i) => (first + i) * step) : [low];
 }
 
-const tickText = value => Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(0) : String(Number(value.toPrecision(4)));
+const tickText = (value, digits = 4) => (Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(0) : String(Number(value.toPrecision(digits)))).replace("-", "−");
 
 function drawFrame(svg, {x, y, width, height, rangeX, rangeY}, labelX, labelY) {
     for (const tick of roundTicks(rangeY, 4)) {
         svgElement(svg, "line", {class: "level grid-line", x2: width, y1: y(tick), y2: y(tick)});
         svgElement(svg, "text", {x: -6, y: y(tick), dy: "0.32em", "text-anchor": "end"}, tickText(tick));
     }
-    for (const tick of roundTicks(rangeX, Math.max(2, width / 80))) {
+    for (const tick of roundTicks(rangeX, Math.max(2, width / 55))) {
         svgElement(svg, "line", {class: "zero", x1: x(tick), x2: x(tick), y1: height, y2: height + 4});
         svgElement(svg, "text", {x: x(tick), y: height + 17, "text-anchor": "middle"}, tickText(tick));
     }
@@ -287,7 +287,7 @@ function drawPictureField(canvas, spec) {
             return finite(value) ? colorAt(fieldColors, part(value)) : null;
         });
     });
-    drawScale(canvas, fieldColors, tickText(range[0]), tickText(range[1]), spec.label);
+    drawScale(canvas, fieldColors, tickText(range[0], 2), tickText(range[1], 2), spec.label);
     return false;
 }
 

@@ -71,12 +71,16 @@ static void add_share(mote_study_page *page, const char *policy, int setting, co
     mote_page_number_end(&page->body);
 }
 
+/* Of the whole study, where a meter counted them. */
+static bool is_measured(const mote_study_page *page)
+{
+    return strcmp(page->energy_kind, "measured") == 0 && isfinite(page->joules);
+}
+
 static void add_joules(mote_study_page *page)
 {
-    const bool measured = strcmp(page->energy_kind, "measured") == 0 && isfinite(page->joules);
-    mote_page_number_begin(&page->body, "Joules of the study",
-                           measured ? mote_show_joules(page->joules) : mote_show_text("not measured"));
-    mote_text_html(&page->body, "%s%s", measured ? "measured: " : "", page->energy_source);
+    mote_page_number_begin(&page->body, "Joules of the study", mote_show_joules(page->joules));
+    mote_text_html(&page->body, "measured: %s", page->energy_source);
     mote_page_number_end(&page->body);
 }
 
@@ -97,8 +101,24 @@ static void add_numbers(mote_study_page *page)
     add_share(page, "mxint8", MOTE_STUDY_CAST, "MXINT8, cast");
     add_share(page, "mxfp6", MOTE_STUDY_FINETUNE, "MXFP6, finetuned");
     add_share(page, "mxfp6", MOTE_STUDY_TRAIN, "MXFP6, trained");
-    add_joules(page);
+    if (is_measured(page)) {
+        add_joules(page);
+    }
     mote_page_numbers_end(&page->body);
+}
+
+/* Which joules are which. */
+static void add_boundary(mote_study_page *page)
+{
+    mote_text_html(&page->body,
+                   "<p class=\"note joules\">Joules of single results are <b>modelled</b>: multiply-adds and bytes, "
+                   "counted, times the prices of the profile %s; they are no figures of the machine above. "
+                   "Measured joules stand by themselves and are never added to them.",
+                   page->profile);
+    if (!is_measured(page)) {
+        mote_text_html(&page->body, " The study as a whole: %s.", page->energy_source);
+    }
+    mote_text_html(&page->body, "</p>\n");
 }
 
 void mote_study_section_head(mote_study_page *page)
@@ -115,12 +135,7 @@ void mote_study_section_head(mote_study_page *page)
                    counted(page->processors, "processor", "processors").text, page->system,
                    mote_show_seconds(page->seconds).text, page->version);
     add_numbers(page);
-    mote_text_html(
-        body,
-        "<p class=\"note joules\">Joules of single results are <b>modelled</b>: multiply-adds and bytes, "
-        "counted, times the prices of the profile %s. They are no figures of the machine above. Measured joules, "
-        "where there are any, stand by themselves and are never added to them.</p>\n",
-        page->profile);
+    add_boundary(page);
 }
 
 /* ---- the end ---- */

@@ -74,10 +74,10 @@ static json_t *chart_of(mote_study_page *page, const mote_study_row *row, const 
 static void add_picture(mote_study_page *page, size_t number, const json_t *picture)
 {
     const mote_study_row *row = &page->rows[number];
-    char id[32], caption[256];
+    char id[32], caption[320];
     mote_shown trivial = mote_study_score(row->trivial.score, false);
     snprintf(id, sizeof id, "picture%zu", number);
-    snprintf(caption, sizeof caption, "%.80s, %s is better%s%.80s%s%s", row->metric,
+    snprintf(caption, sizeof caption, "%.80s: %.60s, %s is better%s%.80s%s%s", row->name, row->metric,
              row->larger_is_better ? "more" : "less", row->trivial.name ? "; " : "",
              row->trivial.name ? row->trivial.name : "", row->trivial.name ? ": " : "",
              row->trivial.name ? trivial.text : "");

@@ -95,20 +95,21 @@ static mote_shown keep(mote_study_page *page, const mote_study_row *row, size_t 
 
 /* ---- the table ---- */
 
-static void add_cell(mote_study_page *page, const mote_study_row *row, size_t policy, int setting)
+/* edge: " edge" at the first column of a policy. */
+static void add_cell(mote_study_page *page, const mote_study_row *row, size_t policy, int setting, const char *edge)
 {
     const mote_study_cell *cell = &row->cells[policy][setting];
     mote_text *body = &page->body;
     if (!cell->there) {
-        mote_text_html(body, "<td class=\"none\"></td>");
+        mote_text_html(body, "<td class=\"none%s\"></td>", edge);
         return;
     }
     const bool compared = isfinite(cell->percent), spreads = isfinite(cell->spreads) && cell->seeds > 1;
     const mote_shown shown = compared ? difference_text(cell->percent) : mote_show_text("\u00d7");
     mote_text_html(
-        body, "<td tabindex=\"0\" data-cell=\"%s\" data-percent=\"%s\" data-spreads=\"%s\" class=\"cell %s\" ",
+        body, "<td tabindex=\"0\" data-cell=\"%s\" data-percent=\"%s\" data-spreads=\"%s\" class=\"cell %s%s\" ",
         keep(page, row, policy, setting).text, shown.text, spreads ? difference_text(cell->spreads).text : "",
-        !compared || cell->percent < 0 ? "worse" : "better");
+        !compared || cell->percent < 0 ? "worse" : "better", edge);
     mote_text_html(body, "style=\"--percent:%s;--spreads:%s\">%s</td>",
                    mote_show_fixed(compared ? strength(cell->percent, 0.1, 30) : 1, 2).text,
                    mote_show_fixed(spreads    ? strength(cell->spreads, 1, 30)
@@ -138,9 +139,11 @@ static void add_row(mote_study_page *page, const mote_study_row *row)
         mote_text_html(body, "<td class=\"none\"></td>");
     }
     for (size_t p = 0; p < page->policy_count; p++) {
+        bool first = true;
         for (size_t s = 0; s < MOTE_STUDY_SETTINGS; s++) {
             if (has_column(page, p, order[s])) {
-                add_cell(page, row, p, order[s]);
+                add_cell(page, row, p, order[s], first && p > 0 ? " edge" : "");
+                first = false;
             }
         }
     }
