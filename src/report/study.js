@@ -88,6 +88,9 @@ function frontOf(points) {
 
 /* Powers of ten, and 2 and 5 of them where there is room. */
 function logTicks(low, high, most) {
+    if (high / low < 1.6) {
+        return [low * 1.005, Math.sqrt(low * high), high / 1.005];
+    }
     for (const steps of [[1, 1.5, 2, 3, 4, 5, 7], [1, 2, 5], [1]]) {
         const ticks = [];
         for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {

@@ -61,8 +61,7 @@ static void add_charts(mote_study_page *page)
     static const struct {
         const char *id, *tab, *column, *label, *unit;
     } charts[] = {
-        {"front_training", "Training", "training",
-         "modelled joules of training, FP32 before a cast or finetuning included", "J"},
+        {"front_training", "Training", "training", "modelled joules of training", "J"},
         {"front_inference", "Inference", "inference", "modelled joules of one sample", "J"},
         {"front_bytes", "Bytes", "bytes", "bytes of the weights", "B"},
     };
@@ -80,10 +79,10 @@ static void add_charts(mote_study_page *page)
                       json_pack("{s:s s:s s:s s:s}", "kind", "front", "column", charts[i].column, "label",
                                 charts[i].label, "unit", charts[i].unit),
                       &page->bad);
-        mote_page_chart(
-            &page->body, charts[i].id, charts[i].tab,
-            "Towards the upper left is better: the line joins what nothing beats in both. Joules and bytes: "
-            "geometric means over tasks.");
+        mote_page_chart(&page->body, charts[i].id, charts[i].tab,
+                        "Towards the upper left is better: the dotted line joins what nothing beats in both. Joules "
+                        "and bytes: geometric means "
+                        "over tasks; training in FP32 counts before a cast or finetuning.");
     }
     mote_page_tabs_end(&page->body);
 }
