@@ -227,3 +227,40 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
     }
     return MOTE_OK;
 }
+
+mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least)
+{
+    return sheet->columns == columns && sheet->rows >= least
+               ? MOTE_OK
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: expected %zu columns and at least %zu rows, found %zu and %zu", sheet->path, columns,
+                           least, sheet->columns, sheet->rows);
+}
+
+mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers)
+{
+    mote_status status = mote_sheet_numbers(sheet, row, first, count, numbers);
+    for (size_t c = 0; status == MOTE_OK && c < count; c++) {
+        if (!isfinite(numbers[c])) {
+            status = mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                               "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path,
+                               row + 1, sheet->names[first + c], mote_sheet_text(sheet, row, first + c));
+        }
+    }
+    return status;
+}
+
+mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
+                             int32_t *number)
+{
+    const char *text = mote_sheet_text(sheet, row, column);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *number = (int32_t)i;
+            return MOTE_OK;
+        }
+    }
+    return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                     "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
+                     sheet->names[column], count, text);
+}
