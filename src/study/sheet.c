@@ -13,6 +13,7 @@
 /* A walk over the text of a file, which it cuts into cells in place. */
 typedef struct reader {
     mote_text_file text;
+    mote_text_file whole; /* as it was before it was cut, for the places in messages */
     char separator;
     size_t at;
 } reader;
@@ -43,12 +44,12 @@ static mote_status cut(reader *r, const char **cell, bool *last)
             bytes[to++] = bytes[r->at++];
         }
         if (r->at >= r->text.size) {
-            return mote_text_file_bad(&r->text, began,
+            return mote_text_file_bad(&r->whole, began,
                                       "expected a quote that ends the cell, found the end of the file");
         }
         r->at++;
         if (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
-            return mote_text_file_bad(&r->text, r->at, "expected the end of the cell behind its quote");
+            return mote_text_file_bad(&r->whole, r->at, "expected the end of the cell behind its quote");
         }
     } else {
         while (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
@@ -96,7 +97,7 @@ static mote_status read_row(reader *r, size_t expected, const char **cells, size
         (*count)++;
     }
     return *count == expected ? MOTE_OK
-                              : mote_text_file_bad(&r->text, began, "expected %zu cells, found %zu", expected, *count);
+                              : mote_text_file_bad(&r->whole, began, "expected %zu cells, found %zu", expected, *count);
 }
 
 /* Separators of the first line, quoted ones left out, plus one; lines of the text. */
@@ -169,6 +170,8 @@ mote_status mote_sheet_read(mote_task_data *data, const char *name, char separat
     sheet->path = r.text.path = mote_arena_string(data->context, &data->arena, path, strlen(path));
     if (kept && sheet->path) {
         memcpy(kept, bytes, r.text.size);
+        r.whole = r.text;
+        r.whole.bytes = bytes;
         r.text.bytes = kept;
         status = read_rows(&r, header, sheet);
     } else {
@@ -226,4 +229,41 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
         }
     }
     return MOTE_OK;
+}
+
+mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least)
+{
+    return sheet->columns == columns && sheet->rows >= least
+               ? MOTE_OK
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: expected %zu columns and at least %zu rows, found %zu and %zu", sheet->path, columns,
+                           least, sheet->columns, sheet->rows);
+}
+
+mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers)
+{
+    mote_status status = mote_sheet_numbers(sheet, row, first, count, numbers);
+    for (size_t c = 0; status == MOTE_OK && c < count; c++) {
+        if (!isfinite(numbers[c])) {
+            status = mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                               "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path,
+                               row + 1, sheet->names[first + c], mote_sheet_text(sheet, row, first + c));
+        }
+    }
+    return status;
+}
+
+mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
+                             int32_t *number)
+{
+    const char *text = mote_sheet_text(sheet, row, column);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *number = (int32_t)i;
+            return MOTE_OK;
+        }
+    }
+    return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                     "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
+                     sheet->names[column], count, text);
 }
