@@ -25,4 +25,18 @@ mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x,
 mote_value mote_residual_line(mote_graph *graph, const char *name, mote_value x, int blocks,
                               const mote_convolution_line *shape);
 
+/* Convolutions of x [batch, height, width, channels] (plane.c) with square kernels of an odd width that have their
+ * middle at each place, or each stride-th; around: beyond the edges is the other edge, as on a torus, otherwise zeros.
+ */
+typedef struct mote_convolution_plane {
+    size_t filters, width, stride; /* stride 0: 1 */
+    bool around;
+} mote_convolution_plane;
+
+mote_value mote_convolve_plane(mote_graph *graph, const char *name, mote_value x, const mote_convolution_plane *shape);
+
+/* blocks times x + convolution(gelu(convolution(x))) / 2 of a plane with as many channels as it has filters. */
+mote_value mote_residual_plane(mote_graph *graph, const char *name, mote_value x, int blocks,
+                               const mote_convolution_plane *shape);
+
 #endif
