@@ -25,6 +25,16 @@ mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x,
 mote_value mote_residual_line(mote_graph *graph, const char *name, mote_value x, int blocks,
                               const mote_convolution_line *shape);
 
+/* Pre-norm transformer blocks with rotary positions and a layer norm behind the last one (transformer_blocks.c), of x
+ * [batch, positions, width]. heads divides width, and width / heads is even. */
+typedef struct mote_transformer_shape {
+    size_t blocks, heads, hidden;
+    bool causal; /* positions see only those before them */
+} mote_transformer_shape;
+
+mote_value mote_transformer_blocks(mote_graph *graph, const char *name, mote_value x,
+                                   const mote_transformer_shape *shape);
+
 /* Convolutions of x [batch, height, width, channels] (plane.c) with square kernels of an odd width that have their
  * middle at each place, or each stride-th; around: beyond the edges is the other edge, as on a torus, otherwise zeros.
  */

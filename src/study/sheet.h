@@ -13,7 +13,9 @@ typedef struct mote_sheet {
     const char **cells;   /* [rows, columns] */
 } mote_sheet;
 
-typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER } mote_sheet_header;
+/* MOTE_SHEET_ARFF: rows begin behind the line @data and columns have numbers; lines with % at their begin are passed
+ * over. */
+typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER, MOTE_SHEET_ARFF } mote_sheet_header;
 
 /* Reads a file of the task's folder. Cells are separated by separator; ' ' means any blanks. Empty lines are passed
  * over. Errors: MOTE_ERROR_FILE naming line and what was expected, where a row has another number of cells than the
