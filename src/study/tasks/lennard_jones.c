@@ -8,20 +8,13 @@
 #include <math.h>
 #include <string.h>
 
-#include "models/networks.h"
 #include "study/data.h"
-#include "study/losses.h"
-#include "study/picture.h"
+#include "study/forces.h"
 #include "study/score.h"
 
 enum { ATOMS = 13, FUNCTIONS = 16, COORDINATES = 3 * ATOMS };
 enum { TRAINING_PATHS = 50, TEST_PATHS = 25, POINTS = 8, SPACING = 250, SPIN_UP = 2500 };
-enum { FEATURES, JACOBIAN, ENERGY, FORCES };
 static const double time_step = 0.004, cutoff = 3.5, nearest = 0.95, force_noise = 0.5, energy_noise = 0.1;
-
-typedef struct scales {
-    double deviation; /* of the forces; also the unit of energies */
-} scales;
 
 /* Forces on atoms at x; the energy is the result. */
 static double lennard_jones(const double *x, double *forces)
@@ -119,91 +112,50 @@ static void simulate(mote_task_data *data)
             const size_t sample = (test ? p - TRAINING_PATHS : p) * POINTS + k;
             verlet(SPACING, x, v, forces);
             const double energy = lennard_jones(x, forces);
-            symmetry_functions(x, mote_data_at(data, split, FEATURES, sample),
-                               mote_data_at(data, split, JACOBIAN, sample));
-            *mote_data_at(data, split, ENERGY, sample) =
+            symmetry_functions(x, mote_data_at(data, split, MOTE_FORCES_FEATURES, sample),
+                               mote_data_at(data, split, MOTE_FORCES_JACOBIAN, sample));
+            *mote_data_at(data, split, MOTE_FORCES_ENERGY, sample) =
                 (float)(energy + (test ? 0 : energy_noise * mote_random_normal(&errors)));
             for (int i = 0; i < COORDINATES; i++) {
-                mote_data_at(data, split, FORCES, sample)[i] =
+                mote_data_at(data, split, MOTE_FORCES_FORCES, sample)[i] =
                     (float)(forces[i] + (test ? 0 : force_noise * mote_random_normal(&errors)));
             }
         }
     }
 }
 
-/* Features standardized, their derivatives with them; energies about their mean, in units of the forces. */
-static void scale(mote_task_data *data, double *unit)
-{
-    double deviations[FUNCTIONS], mean = 0;
-    mote_data_standardize(data, FEATURES, FUNCTIONS, NULL, deviations);
-    const float *forces = data->training.values[FORCES];
-    const size_t count = data->training.count;
-    *unit = 0;
-    for (size_t i = 0; i < count * COORDINATES; i++) {
-        *unit += (double)forces[i] * (double)forces[i] / (double)(count * COORDINATES);
-    }
-    *unit = sqrt(*unit);
-    for (size_t i = 0; i < count; i++) {
-        mean += (double)*mote_data_at(data, &data->training, ENERGY, i) / (double)count;
-    }
-    for (int s = 0; s < 2; s++) {
-        const mote_task_split *split = s ? &data->test : &data->training;
-        for (size_t i = 0; i < split->count; i++) {
-            float *jacobian = mote_data_at(data, split, JACOBIAN, i), *f = mote_data_at(data, split, FORCES, i);
-            float *energy = mote_data_at(data, split, ENERGY, i);
-            for (size_t j = 0; j < data->arrays[JACOBIAN].size; j++) {
-                jacobian[j] /= (float)deviations[j / COORDINATES % FUNCTIONS];
-            }
-            for (int k = 0; k < COORDINATES; k++) {
-                f[k] /= (float)*unit;
-            }
-            *energy = (float)(((double)*energy - mean) / *unit);
-        }
-    }
-}
-
 static double score(const mote_task_data *data, const float *predictions)
 {
-    const scales *s = data->own;
-    return s->deviation * mote_score_rmse(data->test.count * COORDINATES, data->test.values[FORCES], predictions);
+    const mote_forces *own = data->own;
+    return own->unit *
+           mote_score_rmse(data->test.count * COORDINATES, data->test.values[MOTE_FORCES_FORCES], predictions);
 }
 
 static mote_status prepare(mote_task_data *data)
 {
-    mote_data_array(data, "features", MOTE_FP32, 2, (size_t[]){ATOMS, FUNCTIONS});
-    mote_data_array(data, "jacobian", MOTE_FP32, 2, (size_t[]){ATOMS * FUNCTIONS, COORDINATES});
-    mote_data_array(data, "energy", MOTE_FP32, 0, NULL);
-    mote_data_array(data, "forces", MOTE_FP32, 1, (size_t[]){COORDINATES});
-    scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
-    mote_status status =
-        s ? mote_data_allocate(data, (size_t)TRAINING_PATHS * POINTS, (size_t)TEST_PATHS * POINTS) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, COORDINATES) : NULL; /* zeros */
-    if (!guess) {
+    mote_status status = mote_forces_declare(data, ATOMS, ATOMS, FUNCTIONS);
+    status = status == MOTE_OK ? mote_data_allocate(data, (size_t)TRAINING_PATHS * POINTS, (size_t)TEST_PATHS * POINTS)
+                               : status;
+    float *zeros = status == MOTE_OK ? mote_data_predictions(data, COORDINATES) : NULL;
+    if (!zeros) {
         return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
     }
     simulate(data);
-    scale(data, &s->deviation);
-    data->trivial = score(data, guess);
-    return MOTE_OK;
+    status = mote_forces_scale(data);
+    data->trivial = score(data, zeros);
+    return status;
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,
                   mote_task_outputs *outputs)
 {
-    (void)data, (void)training;
-    mote_value x = mote_graph_reshape(graph, inputs[FEATURES], 2, (size_t[]){batch * ATOMS, FUNCTIONS});
-    mote_potential atom = mote_potential_network(graph, "atom", x, 2, (size_t[]){48, 48});
-    mote_value energy = mote_graph_reshape(graph, atom.energy, 2, (size_t[]){batch, ATOMS});
-    energy = mote_graph_sum(graph, energy, 1, 1);
-    outputs->prediction = mote_graph_map(graph, "negate", mote_chain_rule(graph, atom.gradient, inputs[JACOBIAN]));
-    outputs->loss = mote_graph_add(graph, mote_loss_squares(graph, outputs->prediction, inputs[FORCES]),
-                                   mote_graph_scale(graph, mote_loss_squares(graph, energy, inputs[ENERGY]), 0.1));
+    (void)training;
+    mote_forces_build(graph, data, batch, inputs, 2, (size_t[]){48, 48}, outputs);
 }
 
 static json_t *picture(const mote_task_data *data, const float *predictions)
 {
-    return mote_picture_scatter(data->test.count * COORDINATES, "forces on atoms", data->test.values[FORCES],
-                                predictions);
+    return mote_forces_picture(data, "forces on atoms", predictions);
 }
 
 const mote_science_task mote_task_lennard_jones = {
