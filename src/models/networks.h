@@ -49,4 +49,21 @@ mote_value mote_convolve_plane(mote_graph *graph, const char *name, mote_value x
 mote_value mote_residual_plane(mote_graph *graph, const char *name, mote_value x, int blocks,
                                const mote_convolution_plane *shape);
 
+/* An energy and its gradient (potential.c). */
+typedef struct mote_potential {
+    mote_value energy;   /* [rows, 1] */
+    mote_value gradient; /* of it with respect to the input: [rows, inputs] */
+} mote_potential;
+
+/* A perceptron of x [rows, inputs] with up to 8 hidden layers of these widths, tanh after each. The gradient is made of
+ * operations that share the parameters: backwards through a linear layer is a product with its weight (Greydanus et
+ * al., arXiv 1906.01563, equation 3, need the gradient's gradient). */
+mote_potential mote_potential_network(mote_graph *graph, const char *name, mote_value x, int count,
+                                      const size_t *widths);
+
+/* The gradient with respect to coordinates from that with respect to features of them, [rows, features] or as many
+ * numbers in another shape, and jacobian [rows, features, coordinates]: [rows, coordinates]. No product, so FP32
+ * whatever the policy. */
+mote_value mote_chain_rule(mote_graph *graph, mote_value gradient, mote_value jacobian);
+
 #endif
