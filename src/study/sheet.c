@@ -264,6 +264,7 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
     return MOTE_OK;
 }
 
+<<<<<<< HEAD
 mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least)
 {
     return sheet->columns == columns && sheet->rows >= least
@@ -300,3 +301,17 @@ mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column,
                      "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
                      sheet->names[column], count, text);
 }
+=======
+mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
+{
+    float value;
+    mote_status status = mote_sheet_number(sheet, row, column, &value);
+    if (status == MOTE_OK && !(value >= 0 && value < (float)classes && value == floorf(value))) {
+        return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                         "%s: row %zu, column '%s': expected a class, 0 to %zu, found '%.40s'", sheet->path, row + 1,
+                         sheet->names[column], classes - 1, mote_sheet_text(sheet, row, column));
+    }
+    *number = status == MOTE_OK ? (int32_t)value : 0;
+    return status;
+}
+>>>>>>> wt-chemistry
