@@ -264,7 +264,6 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
     return MOTE_OK;
 }
 
-<<<<<<< HEAD
 mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least)
 {
     return sheet->columns == columns && sheet->rows >= least
@@ -301,8 +300,8 @@ mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column,
                      "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
                      sheet->names[column], count, text);
 }
-=======
-mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
+
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
 {
     float value;
     mote_status status = mote_sheet_number(sheet, row, column, &value);
@@ -314,4 +313,3 @@ mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column,
     *number = status == MOTE_OK ? (int32_t)value : 0;
     return status;
 }
->>>>>>> wt-chemistry

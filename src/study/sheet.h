@@ -34,7 +34,6 @@ mote_status mote_sheet_number(const mote_sheet *sheet, size_t row, size_t column
 /* The same for count columns from first on. */
 mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
 
-<<<<<<< HEAD
 /* MOTE_ERROR_FILE where there is another number of columns, or fewer than least rows. */
 mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least);
 
@@ -44,9 +43,9 @@ mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t firs
 /* The place of a cell's text among count names. Errors: MOTE_ERROR_FILE, naming row, column and text. */
 mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
                              int32_t *number);
-=======
+
 /* A cell as a class, 0 to classes - 1. Errors: MOTE_ERROR_FILE, naming row and column, of anything else. */
-mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number);
->>>>>>> wt-chemistry
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes,
+                                    int32_t *number);
 
 #endif
