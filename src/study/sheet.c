@@ -14,6 +14,7 @@
 /* A walk over the text of a file, which it cuts into cells in place. */
 typedef struct reader {
     mote_text_file text;
+    mote_text_file whole; /* as it was before it was cut, for the places in messages */
     char separator;
     bool comments; /* lines with % at their begin are passed over */
     size_t at;
@@ -45,12 +46,12 @@ static mote_status cut(reader *r, const char **cell, bool *last)
             bytes[to++] = bytes[r->at++];
         }
         if (r->at >= r->text.size) {
-            return mote_text_file_bad(&r->text, began,
+            return mote_text_file_bad(&r->whole, began,
                                       "expected a quote that ends the cell, found the end of the file");
         }
         r->at++;
         if (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
-            return mote_text_file_bad(&r->text, r->at, "expected the end of the cell behind its quote");
+            return mote_text_file_bad(&r->whole, r->at, "expected the end of the cell behind its quote");
         }
     } else {
         while (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
@@ -126,7 +127,7 @@ static mote_status read_row(reader *r, size_t expected, const char **cells, size
         (*count)++;
     }
     return *count == expected ? MOTE_OK
-                              : mote_text_file_bad(&r->text, began, "expected %zu cells, found %zu", expected, *count);
+                              : mote_text_file_bad(&r->whole, began, "expected %zu cells, found %zu", expected, *count);
 }
 
 /* Separators of the first line, quoted ones left out, plus one; lines of the text. */
@@ -202,6 +203,8 @@ mote_status mote_sheet_read(mote_task_data *data, const char *name, char separat
     sheet->path = r.text.path = mote_arena_string(data->context, &data->arena, path, strlen(path));
     if (kept && sheet->path) {
         memcpy(kept, bytes, r.text.size);
+        r.whole = r.text;
+        r.whole.bytes = bytes;
         r.text.bytes = kept;
         status = read_rows(&r, header, sheet);
     } else {
@@ -296,4 +299,17 @@ mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column,
     return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
                      "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
                      sheet->names[column], count, text);
+}
+
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
+{
+    float value;
+    mote_status status = mote_sheet_number(sheet, row, column, &value);
+    if (status == MOTE_OK && !(value >= 0 && value < (float)classes && value == floorf(value))) {
+        return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                         "%s: row %zu, column '%s': expected a class, 0 to %zu, found '%.40s'", sheet->path, row + 1,
+                         sheet->names[column], classes - 1, mote_sheet_text(sheet, row, column));
+    }
+    *number = status == MOTE_OK ? (int32_t)value : 0;
+    return status;
 }

@@ -44,4 +44,8 @@ mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t firs
 mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
                              int32_t *number);
 
+/* A cell as a class, 0 to classes - 1. Errors: MOTE_ERROR_FILE, naming row and column, of anything else. */
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes,
+                                    int32_t *number);
+
 #endif
