@@ -16,9 +16,9 @@
 #include "study/score.h"
 
 enum { SIDE = 16, SIZE = SIDE * SIDE, FIELDS = 3, NUMBERS = FIELDS * SIZE };
-enum { TRAINING = 1000, TEST = 200, SPIN_UP = 40, STEPS = 100, WAVES = 3 };
+enum { TRAINING = 800, TEST = 200, SPIN_UP = 20, STEPS = 50, WAVES = 3 };
 enum { STATE, FUTURE };
-static const double spacing = 0.5, time_step = 0.05, coriolis = 1, noise = 0.1;
+static const double spacing = 0.5, time_step = 0.1, coriolis = 1, noise = 0.1;
 
 typedef struct scales {
     double deviation[1]; /* of depths in the future */
@@ -78,6 +78,10 @@ static void advance(int steps, double *state)
 static void start(mote_random *random, double *state)
 {
     static const double sizes[FIELDS] = {0.06, 0.12, 0.12};
+    double cosine[SIDE]; /* of parts of a turn */
+    for (int i = 0; i < SIDE; i++) {
+        cosine[i] = cos(2 * M_PI * i / SIDE);
+    }
     for (int f = 0; f < FIELDS; f++) {
         double *field = state + (size_t)f * SIZE;
         for (int i = 0; i < SIZE; i++) {
@@ -88,8 +92,8 @@ static void start(mote_random *random, double *state)
                 const double size = (kx || ky > 0) ? sizes[f] / (kx * kx + ky * ky) : 0;
                 const double a = size * mote_random_normal(random), b = size * mote_random_normal(random);
                 for (int i = 0; i < SIZE; i++) {
-                    const double phase = 2 * M_PI * (kx * (i % SIDE) + ky * (i / SIDE)) / SIDE;
-                    field[i] += a * cos(phase) + b * sin(phase);
+                    const int turns = kx * (i % SIDE) + (ky + SIDE) * (i / SIDE);
+                    field[i] += a * cosine[turns % SIDE] + b * cosine[(turns + SIDE / 4) % SIDE];
                 }
             }
         }
