@@ -86,4 +86,24 @@ mote_value mote_bond_edges(mote_graph *graph, const char *name, mote_value kinds
 mote_value mote_pool_atoms(mote_graph *graph, const char *name, mote_value x, mote_value mask, size_t outputs,
                            double factor);
 
+/* Fourier neural operators (Li et al. 2021, arXiv 2010.08895, section 4; fourier.c) of fields x [batch, height, width,
+ * channels] on a regular grid; lines have height 1. */
+typedef struct mote_fourier {
+    size_t channels;                  /* of the layers */
+    size_t modes_height, modes_width; /* waves that a layer keeps: less than these many periods along either side; at
+                                         most half of it */
+    int layers;
+} mote_fourier;
+
+/* A linear layer "lift", layers of gelu(convolution + linear) (the last one without gelu) and a perceptron "project":
+ * [batch, height, width, outputs]. Convolutions are made in Fourier space, with a complex matrix of weights for each
+ * wave; the transforms are products with matrices of sines and cosines, along the width and then the height. Sides up
+ * to 64. */
+mote_value mote_fourier_operator(mote_graph *graph, const char *name, mote_value x, size_t outputs,
+                                 const mote_fourier *shape);
+
+/* x [batch, height, width, channels] with each place's own coordinates, -1 to 1 along width and (where it is above 1)
+ * height, as one or two channels more. */
+mote_value mote_with_places(mote_graph *graph, mote_value x);
+
 #endif
