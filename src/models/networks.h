@@ -49,6 +49,10 @@ mote_value mote_convolve_plane(mote_graph *graph, const char *name, mote_value x
 mote_value mote_residual_plane(mote_graph *graph, const char *name, mote_value x, int blocks,
                                const mote_convolution_plane *shape);
 
+/* A gated recurrent unit (Cho et al. 2014, arXiv 1406.1078, section 2.3, with the reset gate behind the product as in
+ * cuDNN) along x [batch, steps, inputs], unrolled (recurrent.c): its last state [batch, units], begun at 0. */
+mote_value mote_gated_recurrent(mote_graph *graph, const char *name, mote_value x, size_t units);
+
 /* An energy and its gradient (potential.c). */
 typedef struct mote_potential {
     mote_value energy;   /* [rows, 1] */
