@@ -228,6 +228,16 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
     return MOTE_OK;
 }
 
+mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number)
+{
+    mote_status status = mote_sheet_number(sheet, row, column, number);
+    return status != MOTE_OK || isfinite(*number)
+               ? status
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path, row + 1,
+                           sheet->names[column], mote_sheet_text(sheet, row, column));
+}
+
 mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
 {
     float value;

@@ -32,6 +32,9 @@ mote_status mote_sheet_number(const mote_sheet *sheet, size_t row, size_t column
 /* The same for count columns from first on. */
 mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
 
+/* A cell as a number that must be there and finite. Errors: as above, and of any other. */
+mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number);
+
 /* A cell as a class, 0 to classes - 1. Errors: MOTE_ERROR_FILE, naming row and column, of anything else. */
 mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number);
 
