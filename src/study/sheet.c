@@ -273,15 +273,21 @@ mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t le
                            least, sheet->columns, sheet->rows);
 }
 
+mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number)
+{
+    mote_status status = mote_sheet_number(sheet, row, column, number);
+    return status != MOTE_OK || isfinite(*number)
+               ? status
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path, row + 1,
+                           sheet->names[column], mote_sheet_text(sheet, row, column));
+}
+
 mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers)
 {
-    mote_status status = mote_sheet_numbers(sheet, row, first, count, numbers);
+    mote_status status = MOTE_OK;
     for (size_t c = 0; status == MOTE_OK && c < count; c++) {
-        if (!isfinite(numbers[c])) {
-            status = mote_fail(sheet->data->context, MOTE_ERROR_FILE,
-                               "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path,
-                               row + 1, sheet->names[first + c], mote_sheet_text(sheet, row, first + c));
-        }
+        status = mote_sheet_finite(sheet, row, first + c, &numbers[c]);
     }
     return status;
 }

@@ -37,7 +37,10 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
 /* MOTE_ERROR_FILE where there is another number of columns, or fewer than least rows. */
 mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least);
 
-/* Count numbers from column first on, all of them there and finite: otherwise MOTE_ERROR_FILE. */
+/* A cell as a number that must be there and finite. Errors: as above, and of any other. */
+mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number);
+
+/* The same for count columns from first on. */
 mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
 
 /* The place of a cell's text among count names. Errors: MOTE_ERROR_FILE, naming row, column and text. */

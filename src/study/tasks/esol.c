@@ -45,9 +45,9 @@ static mote_status read(mote_task_data *data, scales *s)
         const size_t sample = i < test ? i : i - test;
         status = mote_molecule_put(&sheet, order[i], smiles, split, sample);
         status = status == MOTE_OK
-                     ? mote_sheet_number(&sheet, order[i], measured, mote_data_at(data, split, SOLUBILITY, sample))
+                     ? mote_sheet_finite(&sheet, order[i], measured, mote_data_at(data, split, SOLUBILITY, sample))
                      : status;
-        status = status == MOTE_OK && i < test ? mote_sheet_number(&sheet, order[i], predicted, &s->delaney[sample])
+        status = status == MOTE_OK && i < test ? mote_sheet_finite(&sheet, order[i], predicted, &s->delaney[sample])
                                                : status;
     }
     return status;
