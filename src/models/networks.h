@@ -110,4 +110,9 @@ mote_value mote_fourier_operator(mote_graph *graph, const char *name, mote_value
  * height, as one or two channels more. */
 mote_value mote_with_places(mote_graph *graph, mote_value x);
 
+/* A layer of a graph convolutional network (Kipf and Welling 2017, arXiv 1609.02907, equation 2; graph_convolution.c)
+ * without its activation: adjacency [batch, rows, nodes], normalized, times a linear layer of x [batch, nodes, inputs]:
+ * [batch, rows, outputs]. */
+mote_value mote_convolve_graph(mote_graph *graph, const char *name, mote_value adjacency, mote_value x, size_t outputs);
+
 #endif

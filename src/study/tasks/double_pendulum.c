@@ -126,7 +126,7 @@ static json_t *picture(const mote_task_data *data, const float *predictions)
 
 const mote_science_task mote_task_double_pendulum = {
     .name = "double_pendulum",
-    .science = "physics",
+    .science = "mechanics",
     .title = "Motion of a double pendulum from a learned Hamiltonian",
     .model = "Hamiltonian network",
     .metric = "RMSE",

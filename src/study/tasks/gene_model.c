@@ -112,8 +112,7 @@ static size_t context_at(const int32_t *window, size_t j, int order)
 static int orders_at(size_t j) { return j + 1 < ORDER ? (int)j + 1 : ORDER; }
 
 /* The context model: counts of bases behind the 0 .. ORDER bases before them, each order's frequencies drawn to those
- * of the next shorter one with the weight of some observations (Witten and Bell, IEEE Trans. Inf. Theory 37 (1991)
- * 1085, interpolated). */
+ * of the next shorter one with the weight of some observations. */
 static mote_status context_model(mote_task_data *data, float *guess)
 {
     const double weight = 12;

@@ -114,7 +114,7 @@ const mote_science_task mote_task_pneumonia = {
     .trivial = "frequencies",
     .strong = "ridge regression",
     .requires = "medical/pneumonia_mnist",
-    .recipe = {.steps = 600, .batch = 32, .learning_rate = 3e-3, .weight_decay = 0.05},
+    .recipe = {.steps = 450, .batch = 32, .learning_rate = 3e-3, .weight_decay = 0.05},
     .prepare = prepare,
     .build = build,
     .score = score,
