@@ -188,6 +188,10 @@ static mote_status experiment(unit *u, const char *policy, mote_study_setting se
     if (u->shared->plan->options.resume) {
         status = mote_store_read(u->context, folder, &key, u->entry->fingerprint, &found, &record);
     }
+    if (found && setting == MOTE_STUDY_TRAIN && strcmp(policy, "fp32") == 0 && need_start(u) != MOTE_OK) {
+        json_decref(record.picture); /* of no use to what comes after it without its weights: again */
+        found = false;
+    }
     if (status == MOTE_OK && !found) {
         status = run_metered(u, &key, &record);
         status =
