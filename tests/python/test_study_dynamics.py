@@ -209,7 +209,8 @@ def test_lennard_jones():
             size -= np.sum(slope * (f - forces)) / np.sum(slope**2)
         x = size * shape
         assert rmse(lennard_jones_forces(x), forces) < 2e-4 * np.sqrt(np.mean(forces**2))
-        numeric = [[-(lennard_jones(x + h) - lennard_jones(x - h)) / 2e-5 for h in 1e-5 * np.eye(39)[3 * a : 3 * a + 3].reshape(3, 13, 3)] for a in range(13)]
+        moves = 1e-5 * np.eye(39).reshape(39, 13, 3)
+        numeric = np.reshape([-(lennard_jones(x + h) - lennard_jones(x - h)) / 2e-5 for h in moves], (13, 3))
         assert rmse(numeric, forces) < 2e-4 * np.sqrt(np.mean(forces**2))
         energies.append((unit * test["energy"][i], lennard_jones(x)))
         sizes.append(check_descriptors(x, test["features"][i], jacobian))
