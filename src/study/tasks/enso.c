@@ -27,13 +27,12 @@ typedef struct oscillation {
 
 static mote_status put(const mote_sheet *sheet, size_t row, long year, long month, size_t column, float *series)
 {
-    const long at = year * YEAR + month - 1 - FIRST;
-    if (month < 1 || month > YEAR || year < 0 || at < 0 || at >= SPAN) {
+    if (month < 1 || month > YEAR || year < FIRST / YEAR || year >= (FIRST + SPAN) / YEAR) {
         return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
                          "%s: row %zu: expected a month from %d on, found year %ld, month %ld", sheet->path, row + 1,
                          FIRST / YEAR, year, month);
     }
-    return mote_sheet_number(sheet, row, column, &series[at]);
+    return mote_sheet_number(sheet, row, column, &series[year * YEAR + month - 1 - FIRST]);
 }
 
 static mote_status read_temperature(mote_task_data *data, oscillation *o)
@@ -66,7 +65,7 @@ static mote_status read_pressure(mote_task_data *data, oscillation *o)
         if (*text) { /* the file ends with empty rows */
             char *end;
             const long year = strtol(text, &end, 10), month = *end == '-' ? strtol(end + 1, NULL, 10) : 0;
-            status = put(&sheet, row, year > 9999 ? -1 : year, month, 1, o->pressure);
+            status = put(&sheet, row, year, month, 1, o->pressure);
         }
     }
     return status;

@@ -1,6 +1,6 @@
 /* Pneumonia on X-ray pictures of children's chests, 28 x 28 points (PneumoniaMNIST: Yang et al., Scientific Data 10
- * (2023) 41; the pictures are from Kermany et al., Cell 172 (2018) 1122). The test pictures are the official ones, of a
- * clinic's later patients; of the official training pictures 3882 are there. */
+ * (2023) 41; the pictures are from Kermany et al., Cell 172 (2018) 1122). The test pictures are the official ones; of
+ * the official training pictures 3882 are there, nine tenths of them with pneumonia. */
 #include "models/networks.h"
 #include "study/arrays.h"
 #include "study/data.h"
