@@ -1,6 +1,7 @@
 /* Reading arrays. */
 #include "study/arrays.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -25,11 +26,15 @@ static mote_status find(mote_task_data *data, mote_file *file, const char *path,
                              info->layout.rank);
     }
     for (int d = 0; d < rank; d++) {
-        if (info->layout.shape[d] == 0 || (shape[d] != info->layout.shape[d] && (d > 0 || shape[d] > 0))) {
-            return mote_bad_path(data->context, path, "array %s: dimension %d: expected %zu, found %zu", name, d,
-                                 shape[d], info->layout.shape[d]);
+        const size_t found = info->layout.shape[d];
+        if (found == 0) {
+            return mote_bad_path(data->context, path, "array %s: expected numbers, found none", name);
         }
-        shape[d] = info->layout.shape[d];
+        if (shape[d] != found && (d > 0 || shape[d] > 0)) {
+            return mote_bad_path(data->context, path, "array %s: dimension %d: expected %zu, found %zu", name, d,
+                                 shape[d], found);
+        }
+        shape[d] = found;
     }
     return MOTE_OK;
 }
@@ -63,9 +68,9 @@ static mote_status convert(mote_task_data *data, const char *path, const char *n
                                  "array %s: expected FP32, FP64, int16, int32, uint8 or bool, found %s", name,
                                  mote_format_get(tensor->layout.format)->name);
         }
-        if (!isfinite(numbers[i])) {
-            return mote_bad_path(data->context, path, "array %s: expected a finite number, found another at %zu", name,
-                                 i);
+        if (!(fabs(numbers[i]) <= (double)FLT_MAX)) {
+            return mote_bad_path(data->context, path, "array %s: expected finite numbers of FP32, found another at %zu",
+                                 name, i);
         }
     }
     return MOTE_OK;

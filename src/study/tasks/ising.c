@@ -179,7 +179,7 @@ static json_t *picture(const mote_task_data *data, const float *predictions)
 
 const mote_science_task mote_task_ising = {
     .name = "ising",
-    .science = "quantum and statistical physics",
+    .science = "statistical physics",
     .title = "Ordered or disordered: phases of the two-dimensional Ising model near its critical temperature",
     .model = "convolutional network",
     .metric = "accuracy",
