@@ -41,6 +41,8 @@ typedef struct mote_random {
 double mote_random_uniform(mote_random *random); /* [0, 1) */
 double mote_random_normal(mote_random *random);
 size_t mote_random_below(mote_random *random, size_t count); /* 0 .. count - 1; count > 0 */
+/* A number of events of which mean are expected (Poisson), by products of uniform numbers; takes time like mean. */
+size_t mote_random_poisson(mote_random *random, double mean);
 /* A random order of 0 .. count - 1. */
 void mote_random_order(mote_random *random, size_t count, size_t *order);
 

@@ -19,19 +19,6 @@ typedef struct scales {
     double deviation[1]; /* of log(1 + citations) */
 } scales;
 
-/* Poisson numbers by products of uniform ones (Knuth); means are cut into parts, so that exp(-mean) is a number. */
-static double poisson(mote_random *random, double mean)
-{
-    double count = 0;
-    for (; mean > 0; mean -= 20) {
-        const double least = exp(-fmin(mean, 20));
-        for (double product = mote_random_uniform(random); product > least; count++) {
-            product *= mote_random_uniform(random);
-        }
-    }
-    return count;
-}
-
 static double expected(double lambda, double mu, double sigma, double years)
 {
     const double phi = years > 0 ? 0.5 * erfc(-(log(years) - mu) / (sigma * M_SQRT2)) : 0;
@@ -44,7 +31,8 @@ static void write_paper(mote_random *random, float *history, float *future)
     const double sigma = exp(-0.1 + 0.3 * mote_random_normal(random));
     double cited = 0;
     for (int q = 0; q < HORIZON; q++) {
-        cited += poisson(random, expected(lambda, mu, sigma, 0.25 * (q + 1)) - expected(lambda, mu, sigma, 0.25 * q));
+        cited += (double)mote_random_poisson(random, expected(lambda, mu, sigma, 0.25 * (q + 1)) -
+                                                         expected(lambda, mu, sigma, 0.25 * q));
         if (q < QUARTERS) {
             history[q] = (float)log1p(cited);
         }

@@ -28,19 +28,6 @@ typedef struct cell {
     double middle[AXES], width;
 } cell;
 
-/* Knuth's: as many uniform numbers as have a product above exp(-mean). */
-static int poisson(mote_random *random, double mean)
-{
-    const double least = exp(-mean);
-    double product = mote_random_uniform(random);
-    int count = 0;
-    while (product > least) {
-        product *= mote_random_uniform(random);
-        count++;
-    }
-    return count;
-}
-
 /* One axis of the animal's way for a bin: the velocity's exact step, then the place, mirrored at the walls. */
 static void move(mote_random *random, double *place, double *velocity)
 {
@@ -82,7 +69,7 @@ static void run(double *places, float *counts)
         }
         for (size_t c = 0; c < CELLS; c++) {
             const double mean = bin * rate(&cells[c], place, (double)t * bin);
-            counts[t * CELLS + c] = (float)poisson(&random, mean);
+            counts[t * CELLS + c] = (float)mote_random_poisson(&random, mean);
         }
     }
 }
