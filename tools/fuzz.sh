@@ -3,7 +3,7 @@
 set -eu
 build=$1
 seconds=$2
-for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile smiles; do
+for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile smiles xyz; do
     work=$(mktemp -d)
     longest=4096
     [ "$target" = weights ] && longest=32768 # all names of a model
