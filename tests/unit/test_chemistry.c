@@ -47,7 +47,7 @@ static void refuses_structures(void **state)
         {"99999999999999999999\n\nH 0 0 0\n", "line 1: expected a number of atoms"},
         {"2\n\nH 0.000000 0.000000 0\n", "line 4: expected an element, found ''"},
         {"1\n\nXx 0 0 0\n", "line 3: expected an element, found 'Xx'"},
-        {"1\n\nH 0 0\n", "line 3: expected three finite coordinates, found ''"},
+        {"1\n\nH 0.0 0.0\n", "line 3: expected three finite coordinates, found ''"},
         {"1\n\nH 0 nan 0\n", "line 3: expected three finite coordinates, found ' nan 0'"},
         {"1\n\nH 0 0 0\n1\n\nH 0 x 0\n", "line 6: expected three finite coordinates, found ' x 0'"},
     };
