@@ -63,6 +63,12 @@ mote_status mote_baseline_ridge(const mote_task_data *data, int input, int targe
 mote_status mote_baseline_ridge_classes(const mote_task_data *data, int input, int target, size_t classes,
                                         double penalty, float *predictions);
 
+enum { MOTE_LEAST_SQUARES_TERMS = 16 };
+
+/* What y [count] is of x [count, terms] without a constant, at most MOTE_LEAST_SQUARES_TERMS of them: coefficients
+ * [terms] by normal equations, in FP64. A term that is 0 everywhere gets 0. */
+void mote_least_squares(size_t count, size_t terms, const double *x, const double *y, double *coefficients);
+
 /* Room for predictions of size numbers a test sample, for a baseline. */
 float *mote_data_predictions(mote_task_data *data, size_t size);
 
