@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "io/stream.h"
 #include "io/text_file.h"
@@ -15,6 +16,7 @@ typedef struct reader {
     mote_text_file text;
     mote_text_file whole; /* as it was before it was cut, for the places in messages */
     char separator;
+    bool comments; /* lines with % at their begin are passed over */
     size_t at;
 } reader;
 
@@ -70,13 +72,41 @@ static mote_status cut(reader *r, const char **cell, bool *last)
     return MOTE_OK;
 }
 
+static void skip_line(reader *r)
+{
+    while (r->at < r->text.size && r->text.bytes[r->at] != '\n') {
+        r->at++;
+    }
+}
+
 static void skip_empty_lines(reader *r)
 {
     skip_blanks(r);
-    while (r->at < r->text.size && (r->text.bytes[r->at] == '\n' || r->text.bytes[r->at] == '\r')) {
-        r->at++;
+    while (r->at < r->text.size && (r->text.bytes[r->at] == '\n' || r->text.bytes[r->at] == '\r' ||
+                                    (r->comments && r->text.bytes[r->at] == '%'))) {
+        if (r->text.bytes[r->at] == '%') {
+            skip_line(r);
+        } else {
+            r->at++;
+        }
         skip_blanks(r);
     }
+}
+
+/* To behind the line @data. */
+static mote_status skip_declarations(reader *r)
+{
+    static const char data[] = "@data";
+    for (; r->at < r->text.size; r->at++) {
+        if (r->text.size - r->at >= sizeof data - 1 &&
+            strncasecmp((const char *)r->text.bytes + r->at, data, sizeof data - 1) == 0) {
+            skip_line(r);
+            r->comments = true;
+            return MOTE_OK;
+        }
+        skip_line(r);
+    }
+    return mote_text_file_bad(&r->text, r->text.size, "expected a line @data, found none");
 }
 
 /* Cells of the row at r->at, of most at most, into cells; NULL: they are only counted and nothing is changed. */
@@ -139,6 +169,10 @@ static mote_status name_columns(mote_sheet *sheet)
 static mote_status read_rows(reader *r, mote_sheet_header header, mote_sheet *sheet)
 {
     size_t lines, count;
+    mote_status status = header == MOTE_SHEET_ARFF ? skip_declarations(r) : MOTE_OK;
+    if (status != MOTE_OK) {
+        return status;
+    }
     skip_empty_lines(r);
     measure(r, &sheet->columns, &lines);
     sheet->names = mote_data_memory(sheet->data, sheet->columns, sizeof *sheet->names);
@@ -146,8 +180,7 @@ static mote_status read_rows(reader *r, mote_sheet_header header, mote_sheet *sh
     if (!sheet->cells) {
         return MOTE_ERROR_MEMORY;
     }
-    mote_status status =
-        header == MOTE_SHEET_HEADER ? read_row(r, sheet->columns, sheet->names, &count) : name_columns(sheet);
+    status = header == MOTE_SHEET_HEADER ? read_row(r, sheet->columns, sheet->names, &count) : name_columns(sheet);
     for (skip_empty_lines(r); status == MOTE_OK && r->at < r->text.size; skip_empty_lines(r)) {
         status = read_row(r, sheet->columns, sheet->cells + sheet->rows++ * sheet->columns, &count);
     }
@@ -241,15 +274,21 @@ mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t le
                            least, sheet->columns, sheet->rows);
 }
 
+mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number)
+{
+    mote_status status = mote_sheet_number(sheet, row, column, number);
+    return status != MOTE_OK || isfinite(*number)
+               ? status
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path, row + 1,
+                           sheet->names[column], mote_sheet_text(sheet, row, column));
+}
+
 mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers)
 {
-    mote_status status = mote_sheet_numbers(sheet, row, first, count, numbers);
+    mote_status status = MOTE_OK;
     for (size_t c = 0; status == MOTE_OK && c < count; c++) {
-        if (!isfinite(numbers[c])) {
-            status = mote_fail(sheet->data->context, MOTE_ERROR_FILE,
-                               "%s: row %zu, column '%s': expected a finite number, found '%.40s'", sheet->path,
-                               row + 1, sheet->names[first + c], mote_sheet_text(sheet, row, first + c));
-        }
+        status = mote_sheet_finite(sheet, row, first + c, &numbers[c]);
     }
     return status;
 }
@@ -267,4 +306,17 @@ mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column,
     return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
                      "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
                      sheet->names[column], count, text);
+}
+
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
+{
+    float value;
+    mote_status status = mote_sheet_number(sheet, row, column, &value);
+    if (status == MOTE_OK && !(value >= 0 && value < (float)classes && value == floorf(value))) {
+        return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                         "%s: row %zu, column '%s': expected a class, 0 to %zu, found '%.40s'", sheet->path, row + 1,
+                         sheet->names[column], classes - 1, mote_sheet_text(sheet, row, column));
+    }
+    *number = status == MOTE_OK ? (int32_t)value : 0;
+    return status;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "io/stream.h"
 #include "mote/machine.h"
@@ -215,10 +216,12 @@ static mote_status experiment(unit *u, const char *policy, mote_study_setting se
 static void describe(unit *u, size_t weights)
 {
     const mote_task_recipe *r = &u->entry->task->recipe;
-    uint64_t hash = mote_data_hash(u->data);
+    char text[160];
+    snprintf(text, sizeof text, "%016llx %zu %zu %zu %.17g %.17g", (unsigned long long)mote_data_hash(u->data), weights,
+             r->steps, r->batch, r->learning_rate, r->weight_decay);
     pthread_mutex_lock(&u->shared->lock);
-    snprintf(u->entry->fingerprint, sizeof u->entry->fingerprint, "%016llx-%zu-%zu-%.6g", (unsigned long long)hash,
-             r->steps * 1000003 + weights, r->batch, r->learning_rate + 100 * r->weight_decay);
+    snprintf(u->entry->fingerprint, sizeof u->entry->fingerprint, "%016llx",
+             (unsigned long long)XXH3_64bits(text, strlen(text)));
     u->entry->trivial = u->data->trivial;
     u->entry->strong = u->data->strong;
     u->entry->training_samples = u->data->training.count;
