@@ -32,7 +32,7 @@ def make_result(policy, setting, score, base, seeds):
     return {
         "policy": policy, "setting": setting, "seeds": seeds, "mean": score, "spread": spread, "difference_percent": percent,
         "difference_spreads": (base - score) / spread if spread else None, "bytes": 4000, "seconds": 2.5,
-        "modelled_training_joules": 2.0 if policy == "fp32" else 1.0, "modelled_inference_joules": 2e-6, "measured_joules": None,
+        "modelled_training_joules": 2.0 if policy == "fp32" else 1.0, "modelled_inference_joules": 2.5e-6, "measured_joules": None,
         "gain": 1 - score / 4, "gain_per_training_joule": 0.5, "gain_per_inference_joule": 1e5,
     }
 
@@ -109,7 +109,7 @@ def test_intelligence_per_joule(tmp_path):
     # gain 0.75 for 2 J, 0.775 for 1 J
     assert rows["fp32", "trained"][:6] == ["4", "0.750", "4.00\u00a0kB", "2.00\u00a0J", "0.375", "1\u00a0×"]
     assert rows["mxfp6", "trained"][1:6] == ["0.775", "4.00\u00a0kB", "1.00\u00a0J", "0.775", "2.07\u00a0×"]
-    assert rows["mxfp6", "trained"][6:] == ["2\u00a0µJ", "388\u00a0thousand", "1.03\u00a0×"]
+    assert rows["mxfp6", "trained"][6:] == ["2.5\u00a0µJ", "310\u00a0thousand", "1.03\u00a0×"]
 
 
 def test_worse_than_trivial_and_diverged_count_as_nothing(tmp_path):
