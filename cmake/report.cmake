@@ -21,7 +21,7 @@ function(mote_embed name input)
   set(MOTE_EMBEDDED ${MOTE_EMBEDDED} ${output} PARENT_SCOPE)
 endfunction()
 
-foreach(part page.html page.css page.js drawing.js charts.js ribbon.js raster.js structure.js maps.js)
+foreach(part page.html page.css page.js drawing.js charts.js ribbon.js raster.js structure.js maps.js study.js)
   string(REPLACE "." "_" name ${part})
   mote_embed(${name} ${CMAKE_SOURCE_DIR}/src/report/${part})
 endforeach()

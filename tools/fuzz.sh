@@ -3,9 +3,10 @@
 set -eu
 build=$1
 seconds=$2
-for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile smiles xyz; do
+for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile sheet study smiles xyz; do
     work=$(mktemp -d)
     longest=4096
+    [ "$target" = study ] && longest=16384 # a task with its pictures
     [ "$target" = weights ] && longest=32768 # all names of a model
     echo "fuzz $target: $seconds s"
     "$build/tests/fuzz_$target" -max_total_time="$seconds" -max_len="$longest" -rss_limit_mb=2048 -timeout=10 \

@@ -24,6 +24,7 @@ from ._products import (
     pack,
     policies,
 )
+from ._study import StudyData, StudyProgress, StudyResult, StudyTask, study, study_data, study_tasks
 from ._trunk import Trunk, distance_bins
 from ._training import EvaluateResult, Model, Progress, TrainPlan, TrainResult, build_model, evaluate, plan_training, report, train
 from ._weights import Weights
@@ -47,6 +48,10 @@ __all__ = [
     "Policy",
     "Prediction",
     "Progress",
+    "StudyData",
+    "StudyProgress",
+    "StudyResult",
+    "StudyTask",
     "TrainPlan",
     "TrainResult",
     "Trunk",
@@ -73,6 +78,9 @@ __all__ = [
     "quantize",
     "report",
     "save",
+    "study",
+    "study_data",
+    "study_tasks",
     "train",
 ]
 __version__ = _ffi.string(_lib.mote_version()).decode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import cffi
 
 _here = Path(__file__).resolve().parent
-_headers = ("status", "context", "format", "quantize", "file", "cast", "machine", "matmul", "linear", "attention", "evoformer", "graph", "energy", "operations", "structure_module", "optimizer", "model", "trunk", "weights", "fold", "train", "report")
+_headers = ("status", "context", "format", "quantize", "file", "cast", "machine", "matmul", "linear", "attention", "evoformer", "graph", "energy", "operations", "structure_module", "optimizer", "model", "trunk", "weights", "fold", "train", "report", "study")
 
 
 def _find(name, *folders):

@@ -110,7 +110,8 @@ class _Options:
     def __init__(self, kind: str, values: dict):
         self.pointer, self._owned = ffi.new(f"{kind} *"), []
         fields = dict(ffi.typeof(kind).fields)
-        counts = {"data": "data_count", "weights": "weight_count"}
+        counts = {"data": "data_count", "weights": "weight_count", "tasks": "task_count", "policies": "policy_count"}
+        counts = {name: count for name, count in counts.items() if count in fields}
         for name, value in values.items():
             if name not in fields or name in counts.values():
                 raise TypeError(f"unknown option {name!r}; known: {', '.join(f for f in fields if f not in counts.values())}")

@@ -7,6 +7,8 @@ const formats = {}; /* of numbers: {units: [[size, name] ...], show?} */
 
 const colorClass = color => `c${color > 0 ? (color - 1) % 8 + 1 : 0}`;
 const partClass = index => `part${index % 8}`;
+/* A point, or a colour, between two. */
+const mix = (a, b, t) => [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t];
 const finite = value => typeof value === "number" && Number.isFinite(value);
 
 function element(parent, tag, name, text) {

@@ -7,7 +7,7 @@
 
 extern const mote_embedded mote_embedded_page_html, mote_embedded_page_css, mote_embedded_page_js,
     mote_embedded_drawing_js, mote_embedded_charts_js, mote_embedded_ribbon_js, mote_embedded_raster_js,
-    mote_embedded_structure_js, mote_embedded_maps_js;
+    mote_embedded_structure_js, mote_embedded_maps_js, mote_embedded_study_js;
 
 /* Empty where D3 was not found when mote was built. */
 extern const mote_embedded mote_embedded_d3, mote_embedded_d3_license;

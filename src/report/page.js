@@ -94,7 +94,7 @@ function sortBy(heading, column) {
     body.append(...[...body.rows].sort((a, b) => order(key(a), key(b))));
 }
 
-document.querySelectorAll("table thead tr:last-child").forEach(row => [...row.cells].forEach((heading, column) => {
+document.querySelectorAll("table:not(.heat) thead tr:last-child").forEach(row => [...row.cells].forEach((heading, column) => {
     heading.classList.add("sortable");
     heading.tabIndex = 0;
     heading.addEventListener("click", () => sortBy(heading, column));

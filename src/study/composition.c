@@ -240,8 +240,8 @@ static mote_status read_row(mote_task_data *data, const mote_sheet *sheet, const
     }
     mote_composition_properties(&composition, mote_data_at(data, split, MOTE_COMPOSITION_PROPERTY, sample));
     return c->classes
-               ? mote_sheet_class(sheet, row, c->target, c->classes,
-                                  mote_data_classes(data, split, MOTE_COMPOSITION_TARGET, sample))
+               ? mote_sheet_class_number(sheet, row, c->target, c->classes,
+                                         mote_data_classes(data, split, MOTE_COMPOSITION_TARGET, sample))
                : mote_sheet_finite(sheet, row, c->target, mote_data_at(data, split, MOTE_COMPOSITION_TARGET, sample));
 }
 
@@ -251,7 +251,7 @@ static mote_status read_table(mote_task_data *data, const mote_sheet *sheet, con
     mote_status status = folds ? MOTE_OK : MOTE_ERROR_MEMORY;
     size_t test = 0, counts[2] = {0, 0};
     for (size_t i = 0; status == MOTE_OK && i < sheet->rows; i++) {
-        status = mote_sheet_class(sheet, i, c->fold, 5, &folds[i]);
+        status = mote_sheet_class_number(sheet, i, c->fold, 5, &folds[i]);
         test += status == MOTE_OK && folds[i] == 0;
     }
     status = status == MOTE_OK ? mote_data_allocate(data, sheet->rows - test, test) : status;

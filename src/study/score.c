@@ -210,3 +210,28 @@ double mote_score_auroc(size_t count, const int32_t *truth, const float *scores)
     free(margins);
     return score;
 }
+
+double mote_score_auroc_classes(size_t count, size_t classes, const int32_t *truth, const float *scores)
+{
+    float *pairs = calloc(count ? count : 1, 2 * sizeof *pairs);
+    int32_t *is = calloc(count ? count : 1, sizeof *is);
+    double sum = pairs && is ? 0 : NAN, counted = 0;
+    for (size_t c = 0; pairs && is && c < classes; c++) {
+        size_t rows = 0;
+        for (size_t i = 0; i < count; i++) {
+            const float *s = scores + i * classes;
+            double all = 0;
+            for (size_t k = 0; k < classes; k++) {
+                all += exp((double)s[k] - (double)s[c]);
+            }
+            pairs[2 * i + 1] = (float)-log(all);
+            is[i] = truth[i] == (int32_t)c;
+            rows += (size_t)is[i];
+        }
+        sum += rows > 0 && rows < count ? mote_score_auroc(count, is, pairs) : 0;
+        counted += rows > 0 && rows < count;
+    }
+    free(pairs);
+    free(is);
+    return sum / counted;
+}

@@ -27,5 +27,8 @@ double mote_score_matthews(size_t count, const int32_t *truth, const float *scor
 /* The probability that a row of class 1 scores above one of class 0, by score 1 minus score 0 of [count, 2]; half where
  * equal. NaN without memory. */
 double mote_score_auroc(size_t count, const int32_t *truth, const float *scores);
+/* The same for rows [count, classes]: the mean over classes of each one's against all others, by the logarithm of its
+ * share of the softmax. Classes without a row do not count. */
+double mote_score_auroc_classes(size_t count, size_t classes, const int32_t *truth, const float *scores);
 
 #endif

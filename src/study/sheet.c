@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "io/stream.h"
 #include "io/text_file.h"
@@ -13,7 +14,9 @@
 /* A walk over the text of a file, which it cuts into cells in place. */
 typedef struct reader {
     mote_text_file text;
+    mote_text_file whole; /* as it was before it was cut, for the places in messages */
     char separator;
+    bool comments; /* lines with % at their begin are passed over */
     size_t at;
 } reader;
 
@@ -43,12 +46,12 @@ static mote_status cut(reader *r, const char **cell, bool *last)
             bytes[to++] = bytes[r->at++];
         }
         if (r->at >= r->text.size) {
-            return mote_text_file_bad(&r->text, began,
+            return mote_text_file_bad(&r->whole, began,
                                       "expected a quote that ends the cell, found the end of the file");
         }
         r->at++;
         if (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
-            return mote_text_file_bad(&r->text, r->at, "expected the end of the cell behind its quote");
+            return mote_text_file_bad(&r->whole, r->at, "expected the end of the cell behind its quote");
         }
     } else {
         while (r->at < r->text.size && !ends_cell(r, bytes[r->at])) {
@@ -69,13 +72,41 @@ static mote_status cut(reader *r, const char **cell, bool *last)
     return MOTE_OK;
 }
 
+static void skip_line(reader *r)
+{
+    while (r->at < r->text.size && r->text.bytes[r->at] != '\n') {
+        r->at++;
+    }
+}
+
 static void skip_empty_lines(reader *r)
 {
     skip_blanks(r);
-    while (r->at < r->text.size && (r->text.bytes[r->at] == '\n' || r->text.bytes[r->at] == '\r')) {
-        r->at++;
+    while (r->at < r->text.size && (r->text.bytes[r->at] == '\n' || r->text.bytes[r->at] == '\r' ||
+                                    (r->comments && r->text.bytes[r->at] == '%'))) {
+        if (r->text.bytes[r->at] == '%') {
+            skip_line(r);
+        } else {
+            r->at++;
+        }
         skip_blanks(r);
     }
+}
+
+/* To behind the line @data. */
+static mote_status skip_declarations(reader *r)
+{
+    static const char data[] = "@data";
+    for (; r->at < r->text.size; r->at++) {
+        if (r->text.size - r->at >= sizeof data - 1 &&
+            strncasecmp((const char *)r->text.bytes + r->at, data, sizeof data - 1) == 0) {
+            skip_line(r);
+            r->comments = true;
+            return MOTE_OK;
+        }
+        skip_line(r);
+    }
+    return mote_text_file_bad(&r->text, r->text.size, "expected a line @data, found none");
 }
 
 /* Cells of the row at r->at, of most at most, into cells; NULL: they are only counted and nothing is changed. */
@@ -96,7 +127,7 @@ static mote_status read_row(reader *r, size_t expected, const char **cells, size
         (*count)++;
     }
     return *count == expected ? MOTE_OK
-                              : mote_text_file_bad(&r->text, began, "expected %zu cells, found %zu", expected, *count);
+                              : mote_text_file_bad(&r->whole, began, "expected %zu cells, found %zu", expected, *count);
 }
 
 /* Separators of the first line, quoted ones left out, plus one; lines of the text. */
@@ -138,6 +169,10 @@ static mote_status name_columns(mote_sheet *sheet)
 static mote_status read_rows(reader *r, mote_sheet_header header, mote_sheet *sheet)
 {
     size_t lines, count;
+    mote_status status = header == MOTE_SHEET_ARFF ? skip_declarations(r) : MOTE_OK;
+    if (status != MOTE_OK) {
+        return status;
+    }
     skip_empty_lines(r);
     measure(r, &sheet->columns, &lines);
     sheet->names = mote_data_memory(sheet->data, sheet->columns, sizeof *sheet->names);
@@ -145,8 +180,7 @@ static mote_status read_rows(reader *r, mote_sheet_header header, mote_sheet *sh
     if (!sheet->cells) {
         return MOTE_ERROR_MEMORY;
     }
-    mote_status status =
-        header == MOTE_SHEET_HEADER ? read_row(r, sheet->columns, sheet->names, &count) : name_columns(sheet);
+    status = header == MOTE_SHEET_HEADER ? read_row(r, sheet->columns, sheet->names, &count) : name_columns(sheet);
     for (skip_empty_lines(r); status == MOTE_OK && r->at < r->text.size; skip_empty_lines(r)) {
         status = read_row(r, sheet->columns, sheet->cells + sheet->rows++ * sheet->columns, &count);
     }
@@ -169,6 +203,8 @@ mote_status mote_sheet_read(mote_task_data *data, const char *name, char separat
     sheet->path = r.text.path = mote_arena_string(data->context, &data->arena, path, strlen(path));
     if (kept && sheet->path) {
         memcpy(kept, bytes, r.text.size);
+        r.whole = r.text;
+        r.whole.bytes = bytes;
         r.text.bytes = kept;
         status = read_rows(&r, header, sheet);
     } else {
@@ -228,6 +264,15 @@ mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first
     return MOTE_OK;
 }
 
+mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least)
+{
+    return sheet->columns == columns && sheet->rows >= least
+               ? MOTE_OK
+               : mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                           "%s: expected %zu columns and at least %zu rows, found %zu and %zu", sheet->path, columns,
+                           least, sheet->columns, sheet->rows);
+}
+
 mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number)
 {
     mote_status status = mote_sheet_number(sheet, row, column, number);
@@ -238,7 +283,31 @@ mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column
                            sheet->names[column], mote_sheet_text(sheet, row, column));
 }
 
-mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
+mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers)
+{
+    mote_status status = MOTE_OK;
+    for (size_t c = 0; status == MOTE_OK && c < count; c++) {
+        status = mote_sheet_finite(sheet, row, first + c, &numbers[c]);
+    }
+    return status;
+}
+
+mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
+                             int32_t *number)
+{
+    const char *text = mote_sheet_text(sheet, row, column);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *number = (int32_t)i;
+            return MOTE_OK;
+        }
+    }
+    return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
+                     "%s: row %zu, column '%s': expected one of %zu classes, found '%.40s'", sheet->path, row + 1,
+                     sheet->names[column], count, text);
+}
+
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number)
 {
     float value;
     mote_status status = mote_sheet_number(sheet, row, column, &value);

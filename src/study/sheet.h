@@ -13,7 +13,9 @@ typedef struct mote_sheet {
     const char **cells;   /* [rows, columns] */
 } mote_sheet;
 
-typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER } mote_sheet_header;
+/* MOTE_SHEET_ARFF: rows begin behind the line @data and columns have numbers; lines with % at their begin are passed
+ * over. */
+typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER, MOTE_SHEET_ARFF } mote_sheet_header;
 
 /* Reads a file of the task's folder. Cells are separated by separator; ' ' means any blanks. Empty lines are passed
  * over. Errors: MOTE_ERROR_FILE naming line and what was expected, where a row has another number of cells than the
@@ -32,10 +34,21 @@ mote_status mote_sheet_number(const mote_sheet *sheet, size_t row, size_t column
 /* The same for count columns from first on. */
 mote_status mote_sheet_numbers(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
 
+/* MOTE_ERROR_FILE where there is another number of columns, or fewer than least rows. */
+mote_status mote_sheet_expect(const mote_sheet *sheet, size_t columns, size_t least);
+
 /* A cell as a number that must be there and finite. Errors: as above, and of any other. */
 mote_status mote_sheet_finite(const mote_sheet *sheet, size_t row, size_t column, float *number);
 
+/* The same for count columns from first on. */
+mote_status mote_sheet_complete(const mote_sheet *sheet, size_t row, size_t first, size_t count, float *numbers);
+
+/* The place of a cell's text among count names. Errors: MOTE_ERROR_FILE, naming row, column and text. */
+mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t count, const char *const *names,
+                             int32_t *number);
+
 /* A cell as a class, 0 to classes - 1. Errors: MOTE_ERROR_FILE, naming row and column, of anything else. */
-mote_status mote_sheet_class(const mote_sheet *sheet, size_t row, size_t column, size_t classes, int32_t *number);
+mote_status mote_sheet_class_number(const mote_sheet *sheet, size_t row, size_t column, size_t classes,
+                                    int32_t *number);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "io/stream.h"
 #include "mote/machine.h"
@@ -187,6 +188,10 @@ static mote_status experiment(unit *u, const char *policy, mote_study_setting se
     if (u->shared->plan->options.resume) {
         status = mote_store_read(u->context, folder, &key, u->entry->fingerprint, &found, &record);
     }
+    if (found && setting == MOTE_STUDY_TRAIN && strcmp(policy, "fp32") == 0 && need_start(u) != MOTE_OK) {
+        json_decref(record.picture); /* of no use to what comes after it without its weights: again */
+        found = false;
+    }
     if (status == MOTE_OK && !found) {
         status = run_metered(u, &key, &record);
         status =
@@ -206,10 +211,12 @@ static mote_status experiment(unit *u, const char *policy, mote_study_setting se
 static void describe(unit *u, size_t weights)
 {
     const mote_task_recipe *r = &u->entry->task->recipe;
-    uint64_t hash = mote_data_hash(u->data);
+    char text[160];
+    snprintf(text, sizeof text, "%016llx %zu %zu %zu %.17g %.17g", (unsigned long long)mote_data_hash(u->data), weights,
+             r->steps, r->batch, r->learning_rate, r->weight_decay);
     pthread_mutex_lock(&u->shared->lock);
-    snprintf(u->entry->fingerprint, sizeof u->entry->fingerprint, "%016llx-%zu-%zu-%.6g", (unsigned long long)hash,
-             r->steps * 1000003 + weights, r->batch, r->learning_rate + 100 * r->weight_decay);
+    snprintf(u->entry->fingerprint, sizeof u->entry->fingerprint, "%016llx",
+             (unsigned long long)XXH3_64bits(text, strlen(text)));
     u->entry->trivial = u->data->trivial;
     u->entry->strong = u->data->strong;
     u->entry->training_samples = u->data->training.count;

@@ -13,7 +13,7 @@ typedef struct mote_study_entry {
     bool known;       /* the fields below are set */
     double trivial, strong;
     size_t training_samples, test_samples, parameters;
-    char fingerprint[40];
+    char fingerprint[20]; /* of all that decides its results */
 } mote_study_entry;
 
 typedef struct mote_study_plan {

@@ -2,11 +2,17 @@
  *
  * Where the speed comes from: the sums of a block and the sums over blocks both stay in registers (6 x 2 vectors each
  * of 32 with AVX-512, for six rows); a step is two loads of columns, six broadcasts of rows and twelve dot products; a
- * block ends with a conversion, an integer addition that multiplies two powers of two, and a multiply-add. */
+ * block ends with a conversion, an integer addition that multiplies two powers of two, and a multiply-add. FP32 has one
+ * sort of sums alone, so that AVX-512's registers take twice the rows: columns, which come from the second cache, then
+ * serve twelve rows at a time. */
 #include "kernels/kernels.h"
 #include "kernels/vector/decode.h"
 
-enum { VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES, SHORT = 6 /* rows whose sums of both sorts fit the registers */ };
+enum {
+    VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES,
+    SHORT = 6, /* rows whose sums of both sorts fit the registers */
+    TALL = MOTE_GEMM_ROWS
+};
 
 #if defined(MOTE_GEMM_HAVE_BF16)
 #define TILES_BF16(vectors)  TILES(BF16, vectors)
@@ -101,7 +107,7 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
     const uint8_t *values = a->values;
     const uint8_t *columns[2];
     const int32_t *scales[2];
-    vfloat total[SHORT][2];
+    vfloat total[TALL][2];
     for (int v = 0; v < vectors; v++) {
         columns[v] =
             b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride + (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
@@ -112,7 +118,7 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
         }
     }
     for (size_t block = 0; block < blocks; block++) {
-        vint sum[SHORT][2];
+        vint sum[TALL][2];
         for (int r = 0; r < rows; r++) {
             for (int v = 0; v < vectors; v++) {
                 sum[r][v] = plain ? vf_bits(total[r][v])
@@ -189,6 +195,10 @@ static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 #if defined(__AVX512F__)
 FOR_VECTORS(1)
 static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
+TILE(PLAIN, 7, 2)
+TILE(PLAIN, 8, 2) TILE(PLAIN, 9, 2) TILE(PLAIN, 10, 2) TILE(PLAIN, 11, 2)
+    TILE(PLAIN, 12, 2) static tile_function *const tall[TALL - SHORT] = {
+        tile_PLAIN_7_2, tile_PLAIN_8_2, tile_PLAIN_9_2, tile_PLAIN_10_2, tile_PLAIN_11_2, tile_PLAIN_12_2};
 #endif
 
 /* Scales out of the ordinary: one row and one vector at a time. */
@@ -243,6 +253,12 @@ INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, s
         }
         return;
     }
+#if defined(__AVX512F__)
+    if (kind == MOTE_GEMM_PLAIN && rows > SHORT && panels == 2) {
+        tall[rows - SHORT - 1](blocks, a, b, sums);
+        return;
+    }
+#endif
     int first = rows > SHORT ? rows - rows / 2 : rows;
     short_tile(kind, first, panels, blocks, a, b, sums);
     if (first < rows) {

@@ -53,7 +53,7 @@ static mote_status read(mote_task_data *data, compounds *c)
         return MOTE_ERROR_MEMORY;
     }
     for (size_t i = 0; status == MOTE_OK && i < rows; i++) {
-        status = mote_sheet_class(&c->sheet, i, column, CLASSES, &c->active[i]);
+        status = mote_sheet_class_number(&c->sheet, i, column, CLASSES, &c->active[i]);
     }
     status = status == MOTE_OK ? scaffolds(data, c, scaffold) : status;
     return status == MOTE_OK ? mote_split_scaffolds(data, rows, scaffold, c->parts) : status;

@@ -1,6 +1,5 @@
-/* Pulsars among radio interference: the HTRU2 candidates, by eight numbers that describe a profile and a curve. */
-#include <string.h>
-
+/* Pulsars among radio interference: the HTRU2 candidates, by eight numbers that describe a profile and a curve
+ * (Lyon et al., MNRAS 459 (2016) 1104). */
 #include "models/networks.h"
 #include "study/data.h"
 #include "study/losses.h"
@@ -14,9 +13,11 @@ enum { INPUT, CLASS };
 /* Every fifth candidate, in an order that is drawn once, is a test sample: there is no official split. */
 static mote_status read(mote_task_data *data)
 {
+    static const char *const names[] = {"not_pulsar", "pulsar"};
     mote_sheet sheet;
     mote_random random = {.seed = 2};
     mote_status status = mote_sheet_read(data, "HTRU_2.csv.gz", ',', MOTE_SHEET_HEADER, &sheet);
+    status = status == MOTE_OK ? mote_sheet_expect(&sheet, FEATURES + 1, 10) : status;
     size_t *order = status == MOTE_OK ? mote_data_memory(data, sheet.rows, sizeof *order) : NULL;
     if (!order) {
         return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
@@ -27,9 +28,9 @@ static mote_status read(mote_task_data *data)
     for (size_t i = 0; status == MOTE_OK && i < sheet.rows; i++) {
         const mote_task_split *split = i < test ? &data->test : &data->training;
         const size_t sample = i < test ? i : i - test;
-        status = mote_sheet_numbers(&sheet, order[i], 0, FEATURES, mote_data_at(data, split, INPUT, sample));
-        *mote_data_classes(data, split, CLASS, sample) =
-            strcmp(mote_sheet_text(&sheet, order[i], FEATURES), "not_pulsar") != 0;
+        int32_t *class = mote_data_classes(data, split, CLASS, sample);
+        status = mote_sheet_complete(&sheet, order[i], 0, FEATURES, mote_data_at(data, split, INPUT, sample));
+        status = status == MOTE_OK ? mote_sheet_class(&sheet, order[i], FEATURES, CLASSES, names, class) : status;
     }
     return status;
 }

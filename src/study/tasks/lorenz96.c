@@ -42,7 +42,8 @@ static mote_status simulate(mote_task_data *data)
     for (int t = 1; t < TIMES; t++) {
         times[t] = spin_up + (t - 1) * step;
     }
-    mote_status status = mote_solve(data->context, NULL, PLACES, derivative, NULL, start, TIMES, times, path);
+    const mote_solver_options options = {.relative = 1e-6, .absolute = 1e-8};
+    mote_status status = mote_solve(data->context, &options, PLACES, derivative, NULL, start, TIMES, times, path);
     for (size_t i = 0; status == MOTE_OK && i < TRAINING + TEST; i++) {
         bool test = i >= TRAINING;
         const mote_task_split *split = test ? &data->test : &data->training;
@@ -87,13 +88,12 @@ static mote_status prepare(mote_task_data *data)
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,
                   mote_task_outputs *outputs)
 {
-    const mote_convolution_line wide = {.filters = 32, .width = 5, .around = true};
-    const mote_convolution_line last = {.filters = 1, .width = 1};
+    const mote_convolution_line line = {.filters = 32, .width = 3, .around = true};
     (void)data, (void)training;
     mote_value x = mote_graph_reshape(graph, inputs[STATE], 3, (size_t[]){batch, PLACES, 1});
-    x = mote_convolve_line(graph, "first", x, &wide);
-    x = mote_residual_line(graph, "middle", mote_graph_map(graph, "gelu", x), 3, &wide);
-    x = mote_convolve_line(graph, "last", x, &last);
+    x = mote_multilayer(graph, "embedding", x, 1, (size_t[]){32}, "gelu");
+    x = mote_residual_line(graph, "middle", x, 3, &line);
+    x = mote_multilayer(graph, "last", x, 1, (size_t[]){1}, "gelu");
     outputs->prediction = mote_graph_reshape(graph, x, 2, (size_t[]){batch, PLACES});
     outputs->loss = mote_loss_squares(graph, outputs->prediction, inputs[CHANGE]);
 }
@@ -114,7 +114,7 @@ const mote_science_task mote_task_lorenz96 = {
     .trivial = "persistence",
     .strong = "ridge regression",
     .uses_solver = true,
-    .recipe = {.steps = 800, .batch = 32, .learning_rate = 3e-3},
+    .recipe = {.steps = 800, .batch = 16, .learning_rate = 3e-3},
     .prepare = prepare,
     .build = build,
     .score = score,

@@ -73,8 +73,8 @@ static mote_status read(mote_task_data *data, nucleus **nuclei, size_t *count)
     for (size_t i = 0; status == MOTE_OK && i < sheet.rows; i++) {
         int32_t protons, neutrons;
         float energy;
-        status = mote_sheet_class(&sheet, i, z, 200, &protons);
-        status = status == MOTE_OK ? mote_sheet_class(&sheet, i, n, 300, &neutrons) : status;
+        status = mote_sheet_class_number(&sheet, i, z, 200, &protons);
+        status = status == MOTE_OK ? mote_sheet_class_number(&sheet, i, n, 300, &neutrons) : status;
         status = status == MOTE_OK ? mote_sheet_finite(&sheet, i, binding, &energy) : status;
         if (status == MOTE_OK && protons >= LIGHTEST && neutrons >= LIGHTEST && energy > 100) {
             (*nuclei)[(*count)++] = (nucleus){protons, neutrons, (double)energy * (protons + neutrons) * 1e-3};
