@@ -21,7 +21,7 @@ static mote_status read_rows(mote_task_data *data, const mote_sheet *sheet, cons
     size_t test = 0, counts[2] = {0, 0};
     mote_status status = tested ? MOTE_OK : MOTE_ERROR_MEMORY;
     for (size_t i = 0; status == MOTE_OK && i < sheet->rows; i++) {
-        status = mote_sheet_class(masks, i, 0, 2, &tested[i]);
+        status = mote_sheet_class_number(masks, i, 0, 2, &tested[i]);
         test += (size_t)tested[i];
     }
     status = status == MOTE_OK ? mote_data_allocate(data, sheet->rows - test, test) : status;
