@@ -205,3 +205,29 @@ void mote_least_squares(size_t count, size_t terms, const double *x, const doubl
         coefficients[a] = m[a][a] == 0 ? 0 : m[a][terms] / m[a][a];
     }
 }
+
+mote_status mote_baselines(mote_task_data *data, int input, int target, double penalty)
+{
+    float *guess = mote_data_predictions(data, data->arrays[target].size);
+    if (!guess) {
+        return MOTE_ERROR_MEMORY;
+    }
+    mote_baseline_mean(data, target, guess);
+    data->trivial = data->task->score(data, guess);
+    mote_status status = mote_baseline_ridge(data, input, target, penalty, guess);
+    data->strong = data->task->score(data, guess);
+    return status;
+}
+
+mote_status mote_baselines_classes(mote_task_data *data, int input, int target, size_t classes, double penalty)
+{
+    float *guess = mote_data_predictions(data, data->arrays[target].size * classes);
+    if (!guess) {
+        return MOTE_ERROR_MEMORY;
+    }
+    mote_baseline_frequency(data, target, classes, guess);
+    data->trivial = data->task->score(data, guess);
+    mote_status status = mote_baseline_ridge_classes(data, input, target, classes, penalty, guess);
+    data->strong = data->task->score(data, guess);
+    return status;
+}

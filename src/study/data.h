@@ -69,6 +69,11 @@ enum { MOTE_LEAST_SQUARES_TERMS = 16 };
  * [terms] by normal equations, in FP64. A term that is 0 everywhere gets 0. */
 void mote_least_squares(size_t count, size_t terms, const double *x, const double *y, double *coefficients);
 
+/* The baselines of most tasks: sets data->trivial to the task's score of the mean (of the frequencies), data->strong to
+ * that of ridge regression from an input. Errors: MOTE_ERROR_MEMORY. */
+mote_status mote_baselines(mote_task_data *data, int input, int target, double penalty);
+mote_status mote_baselines_classes(mote_task_data *data, int input, int target, size_t classes, double penalty);
+
 /* Room for predictions of size numbers a test sample, for a baseline. */
 float *mote_data_predictions(mote_task_data *data, size_t size);
 

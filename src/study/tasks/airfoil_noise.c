@@ -62,17 +62,12 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "level", MOTE_FP32, 0, NULL);
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? read(data) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, INPUT, FEATURES, NULL, NULL);
     mote_data_standardize(data, LEVEL, 1, NULL, s->deviation);
-    mote_baseline_mean(data, LEVEL, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, INPUT, LEVEL, 1e-6, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, INPUT, LEVEL, 1e-6);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -53,9 +53,8 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "future", MOTE_FP32, 1, (size_t[]){1});
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     for (size_t i = 0; i < TRAINING + TEST; i++) {
         const mote_task_split *split = i < TRAINING ? &data->training : &data->test;
@@ -64,11 +63,7 @@ static mote_status prepare(mote_task_data *data)
     }
     mote_data_standardize(data, HISTORY, QUARTERS, NULL, NULL);
     mote_data_standardize(data, FUTURE, 1, NULL, s->deviation);
-    mote_baseline_mean(data, FUTURE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, HISTORY, FUTURE, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, HISTORY, FUTURE, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -98,16 +98,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "closed", MOTE_INT32, 0, NULL);
     mote_status status = read(data);
     status = status == MOTE_OK ? limit(data) : status;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, SIGNAL, ELECTRODES, NULL, NULL);
-    mote_baseline_frequency(data, CLOSED, CLASSES, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge_classes(data, SIGNAL, CLOSED, CLASSES, 1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines_classes(data, SIGNAL, CLOSED, CLASSES, 1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -134,17 +134,12 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "half a year later", MOTE_FP32, 0, NULL);
     oscillation *o = data->own = mote_data_memory(data, 1, sizeof *o);
     mote_status status = o ? read(data, o) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, INPUT, NUMBERS, NULL, NULL);
     mote_data_standardize(data, TARGET, 1, NULL, o->deviation);
-    mote_baseline_mean(data, TARGET, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, INPUT, TARGET, 0.05, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, INPUT, TARGET, 0.05);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -119,17 +119,12 @@ static mote_status prepare(mote_task_data *data)
         const bool test = i >= TRAINING;
         status = make(data, test ? &data->test : &data->training, test ? i - TRAINING : i, &random);
     }
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, RATES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, OBSERVED, DAYS + 1, NULL, NULL);
     mote_data_standardize(data, RATE, RATES, s->mean, s->deviation);
-    mote_baseline_mean(data, RATE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, OBSERVED, RATE, 1e-2, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, OBSERVED, RATE, 1e-2);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

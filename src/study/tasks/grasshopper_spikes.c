@@ -110,16 +110,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "heard", MOTE_FP32, 2, (size_t[]){WINDOW, FEATURES});
     mote_data_array(data, "fired", MOTE_INT32, 0, NULL);
     mote_status status = read(data);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, HEARD, FEATURES, NULL, NULL);
-    mote_baseline_frequency(data, FIRED, CLASSES, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge_classes(data, HEARD, FIRED, CLASSES, 1e-2, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines_classes(data, HEARD, FIRED, CLASSES, 1e-2);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -165,16 +165,11 @@ static mote_status prepare(mote_task_data *data)
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     molecules *m = s ? mote_data_memory(data, 1, sizeof *m) : NULL;
     mote_status status = m ? read(data, m) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, ENERGY, 1, NULL, s->deviation);
-    mote_baseline_mean(data, ENERGY, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, MATRIX, ENERGY, 1e-4, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, MATRIX, ENERGY, 1e-4);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -98,9 +98,8 @@ static mote_status prepare(mote_task_data *data)
     double *places = mote_data_memory(data, (size_t)STEPS * AXES, sizeof *places);
     float *counts = mote_data_memory(data, (size_t)STEPS * CELLS, sizeof *counts);
     mote_status status = s && places && counts ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, AXES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     run(places, counts);
     for (size_t i = 0; i < TRAINING + TEST; i++) {
@@ -114,11 +113,7 @@ static mote_status prepare(mote_task_data *data)
     }
     mote_data_standardize(data, COUNTS, CELLS, NULL, NULL);
     mote_data_standardize(data, PLACE, AXES, s->mean, s->deviation);
-    mote_baseline_mean(data, PLACE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, COUNTS, PLACE, 1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, COUNTS, PLACE, 1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,
