@@ -20,6 +20,8 @@ _mote() {
         train|plan) options="--vocabulary --validation --split --one-strand --model --layers --width --heads --context --dropout --policy --steps --batch
             --accumulation --rate --schedule --warmup --minimum-rate --optimizer --beta1 --beta2 --weight-decay --clip --average --seed --memory --threads
             --out --resume --evaluate-every --evaluate-batches --checkpoint-every --keep --profile --idle --json" ;;
+        study) options="--out --policies --seeds --quick --resume --data --jobs --profile --threads --list --json"
+            [[ $word == -* ]] || { mapfile -t COMPREPLY < <(compgen -W "$(mote study --list 2>/dev/null | cut -d' ' -f1)" -- "$word"; compgen -f -- "$word"); return; } ;;
         fold) options="--weights --out --plan --policy --pairs --max-msa --recycles --tolerance --seed --seeds --memory --threads --json" ;;
         eval) options="--policy --context --stride --batch --limit --threads --json" ;;
         report) options="--output" ;;

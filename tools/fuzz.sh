@@ -3,7 +3,7 @@
 set -eu
 build=$1
 seconds=$2
-for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile sheet study smiles; do
+for target in npy npz pt pickle safetensors shards gguf fasta alignment structure policy model run checkpoint weights profile sheet study smiles xyz; do
     work=$(mktemp -d)
     longest=4096
     [ "$target" = study ] && longest=16384 # a task with its pictures

@@ -71,6 +71,28 @@ mote_value mote_bond_edges(mote_graph *graph, const char *name, mote_value kinds
     return edges;
 }
 
+enum { BASIS = 64 };
+
+mote_value mote_distance_edges(mote_graph *graph, const char *name, mote_value distances, mote_value weight,
+                               size_t basis, double reach, size_t heads)
+{
+    const size_t batch = mote_extent(graph, distances, 0), atoms = mote_extent(graph, distances, 1);
+    const size_t shape[] = {batch, atoms, atoms, 1};
+    const double width = reach / (double)(basis - 1);
+    float middles[BASIS];
+    for (size_t i = 0; i < basis; i++) {
+        middles[i] = (float)(width * (double)i);
+    }
+    mote_graph_enter(graph, name);
+    mote_value x = mote_graph_reshape(graph, distances, 4, shape);
+    x = mote_graph_subtract(graph, x, mote_graph_array(graph, 1, &basis, middles));
+    x = mote_graph_scale(graph, mote_graph_map(graph, "square", x), -0.5 / (width * width));
+    x = mote_multilayer(graph, "filter", mote_graph_map(graph, "exp", x), 1, &heads, "gelu");
+    x = mote_graph_multiply(graph, x, mote_graph_reshape(graph, weight, 4, shape));
+    mote_graph_leave(graph);
+    return x;
+}
+
 mote_value mote_pool_atoms(mote_graph *graph, const char *name, mote_value x, mote_value mask, size_t outputs,
                            double factor)
 {

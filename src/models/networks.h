@@ -85,6 +85,12 @@ mote_value mote_message_passing(mote_graph *graph, const char *name, mote_value 
 /* Such edges with learned weights for each kind of bond: kinds int32 [batch, atoms, atoms], 0 no bond, 1 .. count. */
 mote_value mote_bond_edges(mote_graph *graph, const char *name, mote_value kinds, size_t count, size_t heads);
 
+/* Such edges of distances [batch, atoms, atoms]: a linear layer of basis (2 to 64) Gaussians from 0 to reach, times
+ * weight [batch, atoms, atoms], which is 0 where there is no pair (Schuett et al. 2017, arXiv 1706.08566, section 4).
+ */
+mote_value mote_distance_edges(mote_graph *graph, const char *name, mote_value distances, mote_value weight,
+                               size_t basis, double reach, size_t heads);
+
 /* Gated sum over the atoms of x [batch, atoms, channels] whose mask [batch, atoms] is 1, not 0, times factor: [batch,
  * outputs] (Li et al. 2016, arXiv 1511.05493, equation 7, without the hyperbolic tangents). */
 mote_value mote_pool_atoms(mote_graph *graph, const char *name, mote_value x, mote_value mask, size_t outputs,

@@ -310,13 +310,14 @@ static mote_status read_root(const mote_study_reader *r, mote_study_page *page)
 
 mote_status mote_study_page_read(mote_study_page *page, const char *folder)
 {
-    char path[MOTE_PATH_BYTES], *bytes;
-    size_t size;
+    char path[MOTE_PATH_BYTES], *bytes = NULL;
+    size_t size = 0;
     json_error_t error = {0};
     mote_study_reader r = {page->context, path};
     mote_status status = mote_path_join(page->context, folder, "study.json", path);
     status = status == MOTE_OK ? mote_input_whole(page->context, path, MOST_BYTES, &bytes, &size) : status;
     if (status != MOTE_OK) {
+        mote_release(page->context, bytes);
         return status;
     }
     page->root = mote_json_parse(bytes, size, JSON_REJECT_DUPLICATES, &error);

@@ -182,3 +182,52 @@ mote_status mote_baseline_ridge_classes(const mote_task_data *data, int input, i
 {
     return regress(data, input, target, classes, class_of, penalty, predictions);
 }
+
+void mote_least_squares(size_t count, size_t terms, const double *x, const double *y, double *coefficients)
+{
+    double m[MOTE_LEAST_SQUARES_TERMS][MOTE_LEAST_SQUARES_TERMS + 1] = {{0}};
+    for (size_t i = 0; i < count; i++) {
+        for (size_t a = 0; a < terms; a++) {
+            for (size_t b = 0; b <= terms; b++) {
+                m[a][b] += x[i * terms + a] * (b < terms ? x[i * terms + b] : y[i]);
+            }
+        }
+    }
+    for (size_t a = 0; a < terms; a++) {
+        for (size_t row = 0; row < terms; row++) {
+            const double factor = row == a || m[a][a] == 0 ? 0 : m[row][a] / m[a][a];
+            for (size_t b = a; b <= terms; b++) {
+                m[row][b] -= factor * m[a][b];
+            }
+        }
+    }
+    for (size_t a = 0; a < terms; a++) {
+        coefficients[a] = m[a][a] == 0 ? 0 : m[a][terms] / m[a][a];
+    }
+}
+
+mote_status mote_baselines(mote_task_data *data, int input, int target, double penalty)
+{
+    float *guess = mote_data_predictions(data, data->arrays[target].size);
+    if (!guess) {
+        return MOTE_ERROR_MEMORY;
+    }
+    mote_baseline_mean(data, target, guess);
+    data->trivial = data->task->score(data, guess);
+    mote_status status = mote_baseline_ridge(data, input, target, penalty, guess);
+    data->strong = data->task->score(data, guess);
+    return status;
+}
+
+mote_status mote_baselines_classes(mote_task_data *data, int input, int target, size_t classes, double penalty)
+{
+    float *guess = mote_data_predictions(data, data->arrays[target].size * classes);
+    if (!guess) {
+        return MOTE_ERROR_MEMORY;
+    }
+    mote_baseline_frequency(data, target, classes, guess);
+    data->trivial = data->task->score(data, guess);
+    mote_status status = mote_baseline_ridge_classes(data, input, target, classes, penalty, guess);
+    data->strong = data->task->score(data, guess);
+    return status;
+}

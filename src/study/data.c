@@ -180,6 +180,18 @@ size_t mote_random_below(mote_random *random, size_t count)
     return drawn < count ? drawn : count - 1;
 }
 
+size_t mote_random_poisson(mote_random *random, double mean)
+{
+    size_t count = 0;
+    for (; mean > 0; mean -= 20) { /* in parts, so that exp(-mean) is a number */
+        const double least = exp(-fmin(mean, 20));
+        for (double product = mote_random_uniform(random); product > least; count++) {
+            product *= mote_random_uniform(random);
+        }
+    }
+    return count;
+}
+
 void mote_random_order(mote_random *random, size_t count, size_t *order)
 {
     for (size_t i = 0; i < count; i++) {

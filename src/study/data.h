@@ -41,6 +41,8 @@ typedef struct mote_random {
 double mote_random_uniform(mote_random *random); /* [0, 1) */
 double mote_random_normal(mote_random *random);
 size_t mote_random_below(mote_random *random, size_t count); /* 0 .. count - 1; count > 0 */
+/* A number of events of which mean are expected (Poisson), by products of uniform numbers; takes time like mean. */
+size_t mote_random_poisson(mote_random *random, double mean);
 /* A random order of 0 .. count - 1. */
 void mote_random_order(mote_random *random, size_t count, size_t *order);
 
@@ -60,6 +62,17 @@ mote_status mote_baseline_ridge(const mote_task_data *data, int input, int targe
 /* The same on classes as ones and zeros: [test count, classes]. */
 mote_status mote_baseline_ridge_classes(const mote_task_data *data, int input, int target, size_t classes,
                                         double penalty, float *predictions);
+
+enum { MOTE_LEAST_SQUARES_TERMS = 16 };
+
+/* What y [count] is of x [count, terms] without a constant, at most MOTE_LEAST_SQUARES_TERMS of them: coefficients
+ * [terms] by normal equations, in FP64. A term that is 0 everywhere gets 0. */
+void mote_least_squares(size_t count, size_t terms, const double *x, const double *y, double *coefficients);
+
+/* The baselines of most tasks: sets data->trivial to the task's score of the mean (of the frequencies), data->strong to
+ * that of ridge regression from an input. Errors: MOTE_ERROR_MEMORY. */
+mote_status mote_baselines(mote_task_data *data, int input, int target, double penalty);
+mote_status mote_baselines_classes(mote_task_data *data, int input, int target, size_t classes, double penalty);
 
 /* Room for predictions of size numbers a test sample, for a baseline. */
 float *mote_data_predictions(mote_task_data *data, size_t size);

@@ -251,12 +251,13 @@ mote_status mote_experiment_train(const mote_experiment *experiment, size_t step
     return status;
 }
 
-size_t mote_experiment_weights(const mote_task_data *data)
+mote_status mote_experiment_weights(const mote_task_data *data, size_t *count)
 {
     session s;
-    size_t count = build(&s, data, 1, false) == MOTE_OK ? mote_graph_parameter_count(s.graph) : 0;
+    mote_status status = build(&s, data, 1, false);
+    *count = status == MOTE_OK ? mote_graph_parameter_count(s.graph) : 0;
     finish(&s);
-    return count;
+    return status;
 }
 
 mote_status mote_experiment_prediction_size(const mote_task_data *data, size_t *size)

@@ -27,8 +27,8 @@ typedef struct mote_experiment_cost {
     bool diverged; /* a loss or gradient was not finite, so training stopped */
 } mote_experiment_cost;
 
-/* Numbers in the weights of a task's model. 0 with the context's message where it cannot be built. */
-size_t mote_experiment_weights(const mote_task_data *data);
+/* Numbers in the weights of a task's model. Errors: those of graphs, where it cannot be built. */
+mote_status mote_experiment_weights(const mote_task_data *data, size_t *count);
 
 /* Numbers that the model predicts for a sample. */
 mote_status mote_experiment_prediction_size(const mote_task_data *data, size_t *size);

@@ -191,12 +191,13 @@ mote_status mote_sheet_read(mote_task_data *data, const char *name, char separat
                             mote_sheet *sheet)
 {
     char path[MOTE_PATH_BYTES];
-    uint8_t *bytes;
+    uint8_t *bytes = NULL;
     reader r = {.text.context = data->context, .separator = separator};
     *sheet = (mote_sheet){.data = data};
     mote_status status = mote_path_join(data->context, data->folder, name, path);
     status = status == MOTE_OK ? mote_text_file_read(data->context, path, &bytes, &r.text.size) : status;
     if (status != MOTE_OK) {
+        mote_release(data->context, bytes);
         return status;
     }
     uint8_t *kept = mote_data_memory(data, r.text.size + 2, 1); /* with NULs at the end */

@@ -1,9 +1,11 @@
 /* A file for each experiment. */
 #include "study/store.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/json.h"
 #include "io/stream.h"
@@ -52,18 +54,25 @@ mote_status mote_store_read(mote_context *context, const char *folder, const mot
 {
     char path[MOTE_PATH_BYTES], *bytes;
     size_t size;
-    json_error_t error;
+    json_error_t error = {0};
     *found = false;
     mote_status status = place_result(context, folder, key, path);
     if (status != MOTE_OK) {
         return status;
     }
+    if (access(path, F_OK) != 0 && errno == ENOENT) {
+        return MOTE_OK;
+    }
     status = mote_input_whole(context, path, MOST_BYTES, &bytes, &size);
     if (status != MOTE_OK) {
-        return status == MOTE_ERROR_MEMORY ? status : MOTE_OK; /* it will be made again */
+        mote_release(context, bytes);
+        return status == MOTE_ERROR_FILE ? MOTE_OK : status; /* too large to be one */
     }
     json_t *root = mote_json_parse(bytes, size, 0, &error);
     mote_release(context, bytes);
+    if (!root && !*error.text) {
+        return mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: no room for the JSON of %s", path);
+    }
     const char *theirs = json_string_value(json_object_get(root, "fingerprint"));
     if (theirs && strcmp(theirs, fingerprint) == 0) {
         *found = true;

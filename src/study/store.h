@@ -24,7 +24,7 @@ typedef struct mote_study_record {
 mote_status mote_store_make(mote_context *context, const char *folder, const mote_science_task *task);
 
 /* found: whether a result with this fingerprint is there; then *record is it, whose picture the caller releases. A file
- * that cannot be read as one counts as not there. */
+ * whose content is not one counts as not there. Errors: MOTE_ERROR_IO, MOTE_ERROR_MEMORY. */
 mote_status mote_store_read(mote_context *context, const char *folder, const mote_study_key *key,
                             const char *fingerprint, bool *found, mote_study_record *record);
 

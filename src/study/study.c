@@ -36,6 +36,7 @@ typedef struct unit {
     mote_study_entry *entry;
     mote_task_data *data;
     uint64_t seed;
+    size_t count;           /* of weights */
     float *weights, *start; /* being trained; the FP32 ones */
     bool have_start;
     double start_joules;
@@ -99,7 +100,7 @@ static mote_status need_start(unit *u)
 static mote_status keep_start(unit *u)
 {
     char path[MOTE_PATH_BYTES];
-    memcpy(u->start, u->weights, mote_experiment_weights(u->data) * sizeof *u->start);
+    memcpy(u->start, u->weights, u->count * sizeof *u->start);
     u->have_start = true;
     mote_status status = mote_store_weights(u->context, u->shared->plan->options.output, u->entry->task, u->seed, path);
     return status == MOTE_OK ? mote_experiment_save(u->data, u->start, path) : status;
@@ -109,7 +110,7 @@ static mote_status keep_start(unit *u)
 static mote_status make_weights(unit *u, const mote_study_key *key, const mote_experiment *e,
                                 mote_experiment_cost *cost)
 {
-    const size_t steps = e->data->task->recipe.steps, count = mote_experiment_weights(u->data);
+    const size_t steps = e->data->task->recipe.steps;
     *cost = (mote_experiment_cost){0};
     if (key->setting == MOTE_STUDY_TRAIN) {
         mote_status status = mote_experiment_train(e, steps, 1, false, u->weights, cost);
@@ -119,7 +120,7 @@ static mote_status make_weights(unit *u, const mote_study_key *key, const mote_e
     if (status != MOTE_OK) {
         return status;
     }
-    memcpy(u->weights, u->start, count * sizeof *u->weights);
+    memcpy(u->weights, u->start, u->count * sizeof *u->weights);
     return key->setting == MOTE_STUDY_FINETUNE
                ? mote_experiment_train(e, steps / 10 ? steps / 10 : 1, 0.1, true, u->weights, cost)
                : MOTE_OK;
@@ -188,9 +189,13 @@ static mote_status experiment(unit *u, const char *policy, mote_study_setting se
     if (u->shared->plan->options.resume) {
         status = mote_store_read(u->context, folder, &key, u->entry->fingerprint, &found, &record);
     }
-    if (found && setting == MOTE_STUDY_TRAIN && strcmp(policy, "fp32") == 0 && need_start(u) != MOTE_OK) {
-        json_decref(record.picture); /* of no use to what comes after it without its weights: again */
-        found = false;
+    if (found && setting == MOTE_STUDY_TRAIN && strcmp(policy, "fp32") == 0) {
+        status = need_start(u);
+        if (status != MOTE_OK) { /* of no use to what comes after it: again, unless there is no memory */
+            json_decref(record.picture);
+            found = false;
+            status = status == MOTE_ERROR_MEMORY ? status : MOTE_OK;
+        }
     }
     if (status == MOTE_OK && !found) {
         status = run_metered(u, &key, &record);
@@ -230,18 +235,15 @@ static mote_status run_unit(unit *u)
 {
     const mote_study_plan *plan = u->shared->plan;
     mote_status status = mote_task_data_open(u->context, u->entry->task, u->shared->root, u->data);
-    size_t count = status == MOTE_OK ? mote_experiment_weights(u->data) : 0;
+    status = status == MOTE_OK ? mote_experiment_weights(u->data, &u->count) : status;
     if (status == MOTE_OK) {
-        status = count ? MOTE_OK : MOTE_ERROR_SHAPE;
-    }
-    if (status == MOTE_OK) {
-        u->weights = mote_allocate_array(u->context, count, sizeof *u->weights);
-        u->start = mote_allocate_array(u->context, count, sizeof *u->start);
+        u->weights = mote_allocate_array(u->context, u->count, sizeof *u->weights);
+        u->start = mote_allocate_array(u->context, u->count, sizeof *u->start);
         status = u->weights && u->start ? mote_store_make(u->context, plan->options.output, u->entry->task)
                                         : MOTE_ERROR_MEMORY;
     }
     if (status == MOTE_OK) {
-        describe(u, count);
+        describe(u, u->count);
     }
     for (size_t p = 0; status == MOTE_OK && p < plan->policy_count; p++) {
         for (int s = 0; status == MOTE_OK && s < MOTE_STUDY_SETTINGS; s++) {
@@ -300,6 +302,8 @@ static void *work(void *argument)
         s->status = status;
         return NULL;
     }
+    context->fault = s->context->fault;
+    context->fault_user = s->context->fault_user;
     while (take(s, &index)) {
         mote_task_data data;
         unit u = {.shared = s,

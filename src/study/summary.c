@@ -20,6 +20,14 @@ static json_t *baseline(const char *name, double score)
     return name && !isnan(score) ? json_pack("{s:s s:o}", "name", name, "score", mote_json_number(score)) : json_null();
 }
 
+/* A failure to make value or to append it is one of memory. */
+static mote_status append(mote_context *context, json_t *array, json_t *value)
+{
+    return json_array_append_new(array, value) == 0
+               ? MOTE_OK
+               : mote_fail(context, MOTE_ERROR_MEMORY, "out of memory: no room for study.json");
+}
+
 static mote_status add_figure(mote_context *context, const mote_study_plan *plan, const mote_study_entry *e,
                               const char *policy, mote_study_setting setting, json_t *results, FILE *csv)
 {
@@ -29,21 +37,21 @@ static mote_status add_figure(mote_context *context, const mote_study_plan *plan
         return status;
     }
     const double worth = gain(e, f.mean);
-    json_array_append_new(
-        results,
-        json_pack("{s:s s:s s:I s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o}", "policy", policy, "setting",
-                  mote_study_setting_name(setting), "seeds", (json_int_t)f.seeds, "mean", mote_json_number(f.mean),
-                  "spread", mote_json_number(f.spread), "difference_percent", mote_json_number(f.difference),
-                  "difference_spreads", mote_json_number(f.spreads), "bytes", mote_json_number(f.bytes), "seconds",
-                  mote_json_number(f.seconds), "modelled_training_joules", mote_json_number(f.training_joules),
-                  "modelled_inference_joules", mote_json_number(f.inference_joules), "measured_joules",
-                  mote_json_number(f.measured_joules), "gain", mote_json_number(worth), "gain_per_training_joule",
-                  mote_json_number(worth / f.training_joules), "gain_per_inference_joule",
-                  mote_json_number(worth / f.inference_joules)));
+    status = append(context, results,
+                    json_pack("{s:s s:s s:I s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o s:o}", "policy", policy,
+                              "setting", mote_study_setting_name(setting), "seeds", (json_int_t)f.seeds, "mean",
+                              mote_json_number(f.mean), "spread", mote_json_number(f.spread), "difference_percent",
+                              mote_json_number(f.difference), "difference_spreads", mote_json_number(f.spreads),
+                              "bytes", mote_json_number(f.bytes), "seconds", mote_json_number(f.seconds),
+                              "modelled_training_joules", mote_json_number(f.training_joules),
+                              "modelled_inference_joules", mote_json_number(f.inference_joules), "measured_joules",
+                              mote_json_number(f.measured_joules), "gain", mote_json_number(worth),
+                              "gain_per_training_joule", mote_json_number(worth / f.training_joules),
+                              "gain_per_inference_joule", mote_json_number(worth / f.inference_joules)));
     fprintf(csv, "%s,%s,%s,%s,%zu,%s,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g,%.9g\n", e->task->name, e->task->science,
             mote_study_setting_name(setting), policy, f.seeds, e->task->metric, f.mean, f.spread, f.difference,
             f.spreads, f.bytes, f.seconds, f.training_joules, f.inference_joules, f.measured_joules);
-    return MOTE_OK;
+    return status;
 }
 
 /* The first seed's pictures of training in each policy. */
@@ -59,10 +67,13 @@ static mote_status add_pictures(mote_context *context, const mote_study_plan *pl
             return status;
         }
         if (found && json_is_object(r.picture)) {
-            json_array_append_new(pictures, json_pack("{s:s s:O}", "policy", key.policy, "picture", r.picture));
+            status = append(context, pictures, json_pack("{s:s s:O}", "policy", key.policy, "picture", r.picture));
         }
         if (found) {
             json_decref(r.picture);
+        }
+        if (status != MOTE_OK) {
+            return status;
         }
     }
     return MOTE_OK;
@@ -82,8 +93,8 @@ static mote_status add_task(mote_context *context, const mote_study_plan *plan, 
         }
     }
     status = status == MOTE_OK && e->known ? add_pictures(context, plan, e, pictures) : status;
-    json_array_append_new(
-        tasks,
+    mote_status added = append(
+        context, tasks,
         json_pack("{s:s s:s s:s s:s s:s s:s s:s s:b s:o s:o s:o s:I s:I s:I s:I s:I s:f s:o s:o s:o}", "name", t->name,
                   "science", t->science, "title", t->title, "kind", t->requires ? "real" : "simulated", "model",
                   t->model, "metric", t->metric, "unit", t->unit, "larger_is_better", t->larger_is_better, "trivial",
@@ -94,7 +105,7 @@ static mote_status add_task(mote_context *context, const mote_study_plan *plan, 
                   "parameters", (json_int_t)e->parameters, "steps", (json_int_t)t->recipe.steps, "batch",
                   (json_int_t)t->recipe.batch, "learning_rate", t->recipe.learning_rate, "not_run",
                   *e->reason ? json_string(e->reason) : json_null(), "results", results, "pictures", pictures));
-    return status;
+    return status == MOTE_OK ? added : status;
 }
 
 static json_t *describe(const mote_study_plan *plan, const mote_study_result *r, const mote_energy_result *energy,
@@ -107,8 +118,9 @@ static json_t *describe(const mote_study_plan *plan, const mote_study_result *r,
         mote_machine_describe(machine);
     }
     mote_json_date(date);
+    bool bad = false;
     for (size_t p = 0; p < plan->policy_count; p++) {
-        json_array_append_new(policies, json_string(plan->policies[p]));
+        bad |= json_array_append_new(policies, json_string(plan->policies[p])) != 0;
     }
     json_t *root =
         json_pack("{s:s s:s s:o s:{s:s s:s s:i} s:s s:o s:I s:I s:f s:{s:s s:o s:s} s:o}", "mote", MOTE_VERSION, "date",
@@ -119,6 +131,10 @@ static json_t *describe(const mote_study_plan *plan, const mote_study_result *r,
                   r->seconds, "energy", "kind", mote_energy_kind_name(energy->kind), "joules",
                   mote_json_number(energy->joules), "source", energy->source, "tasks", tasks);
     free(machine);
+    if (bad) {
+        json_decref(root);
+        return NULL;
+    }
     return root;
 }
 

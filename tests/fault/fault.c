@@ -113,7 +113,7 @@ char *read_file(const char *path, size_t *size)
  * those of an undisturbed run. */
 typedef struct scenario {
     const char *input, *output;
-    mote_format format; /* MOTE_FORMAT_COUNT: a report on the run folder input, or the structure */
+    mote_format format; /* MOTE_FORMAT_COUNT: a report on the run or study folder input, or the structure */
 } scenario;
 
 static mote_status write_structure(mote_context *context, const char *input, const char *output)
@@ -136,6 +136,9 @@ static mote_status run_scenario_once(mote_context *context, const scenario *s)
     path_of(s->output, output);
     if (strcmp(s->input, "in.pdb") == 0) {
         return write_structure(context, input, output);
+    }
+    if (strcmp(s->input, "study") == 0) {
+        return mote_study_report(context, input, output);
     }
     return s->format == MOTE_FORMAT_COUNT ? mote_report(context, run_folders, 2, output)
                                           : mote_cast_file(context, input, output, &options);
@@ -482,6 +485,7 @@ int main(int argc, char **argv)
         {"in.pt", "out5.safetensors", MOTE_MXFP6_E2M3},
 #endif
         {"run", "report.html", MOTE_FORMAT_COUNT},
+        {"study", "study.html", MOTE_FORMAT_COUNT},
         {"in.pdb", "out.pdb", MOTE_FORMAT_COUNT},
         {"in.pdb", "out.cif", MOTE_FORMAT_COUNT},
     };
@@ -507,6 +511,8 @@ int main(int argc, char **argv)
         }
     }
     make_run("run");
+    study_begin("study");
+    make_text("in.csv", "a,b\n1,2\n\"3\",\"x, y\"\n");
     make_text("in.pdb", "ATOM      1  CA  GLY A   1       1.000   2.000   3.000\n"
                         "ATOM      2  CA  ALA A   2       4.000   5.000   6.000\n"
                         "ATOM      3  CA  ALA B   1      -4.000   5.000   6.000\nEND\n");
@@ -531,6 +537,8 @@ int main(int argc, char **argv)
     energy_faults(context);
     read_faults(context, run_features, "in.a3m");
     trunk_faults(context);
+    read_faults(context, sheet_run, "in.csv");
+    study_faults(context);
 #ifdef MOTE_WITH_LIBZIP
     read_faults(context, run_inspect, "in.pt");
     weights_begin(context, "weights.npz");
@@ -549,6 +557,7 @@ int main(int argc, char **argv)
         complain("all", "memory leaked at the end");
     }
     remove_run("run");
+    study_end("study");
     DIR *d = opendir(folder);
     for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
         remove(path_of(e->d_name, path));

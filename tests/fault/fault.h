@@ -52,4 +52,10 @@ void weights_begin(mote_context *context, const char *name);
 mote_status weights_run(mote_context *context, const char *name);
 void weights_end(void);
 
+/* A study whose results are there; the file of a table; a folder with a study.json for reports. */
+void study_faults(mote_context *context);
+mote_status sheet_run(mote_context *context, const char *name);
+void study_begin(const char *name);
+void study_end(const char *name);
+
 #endif

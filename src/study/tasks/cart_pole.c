@@ -1,12 +1,12 @@
 /* A pole on a cart, balanced by a network that was trained through the laws of motion.
  *
  * The cart (1 kg) and the hinged pole (0.1 kg) of Barto, Sutton and Anderson (IEEE Trans. SMC 13 (1983) 834, appendix),
- * pushed with at most 10 N every 0.05 s for 2.5 s. The pole's half length, 0.35 to 0.75 m, differs from sample to
- * sample and no controller knows it; sensors err. The gradient of the cost goes back through all steps of the
- * simulation, which are part of the graph: backpropagation through a differentiable simulator (de Avila Belbute-Peres
- * et al., NeurIPS 2018). The angle is kept as cosine and sine, turned by Cayley's map (exactly a rotation, by 2 atan(dt
- * w / 2)), which needs products and a quotient alone. Linear-quadratic control is optimal near the upright pole of
- * middle length. */
+ * without friction, pushed with at most 10 N every 0.05 s for 2.5 s. The pole's half length, 0.35 to 0.75 m, differs
+ * from sample to sample and no controller knows it; sensors err. The gradient of the cost goes back through all steps
+ * of the simulation, which are part of the graph: backpropagation through a differentiable simulator (de Avila
+ * Belbute-Peres et al., NeurIPS 2018). The angle is kept as cosine and sine, turned by Cayley's map (exactly a
+ * rotation, by 2 atan(dt w / 2)), which needs products and a quotient alone. Linear-quadratic control is optimal near
+ * the upright pole of middle length. */
 #include <math.h>
 #include <string.h>
 

@@ -19,19 +19,6 @@ typedef struct scales {
     double deviation[1]; /* of log(1 + citations) */
 } scales;
 
-/* Poisson numbers by products of uniform ones (Knuth); means are cut into parts, so that exp(-mean) is a number. */
-static double poisson(mote_random *random, double mean)
-{
-    double count = 0;
-    for (; mean > 0; mean -= 20) {
-        const double least = exp(-fmin(mean, 20));
-        for (double product = mote_random_uniform(random); product > least; count++) {
-            product *= mote_random_uniform(random);
-        }
-    }
-    return count;
-}
-
 static double expected(double lambda, double mu, double sigma, double years)
 {
     const double phi = years > 0 ? 0.5 * erfc(-(log(years) - mu) / (sigma * M_SQRT2)) : 0;
@@ -44,7 +31,8 @@ static void write_paper(mote_random *random, float *history, float *future)
     const double sigma = exp(-0.1 + 0.3 * mote_random_normal(random));
     double cited = 0;
     for (int q = 0; q < HORIZON; q++) {
-        cited += poisson(random, expected(lambda, mu, sigma, 0.25 * (q + 1)) - expected(lambda, mu, sigma, 0.25 * q));
+        cited += (double)mote_random_poisson(random, expected(lambda, mu, sigma, 0.25 * (q + 1)) -
+                                                         expected(lambda, mu, sigma, 0.25 * q));
         if (q < QUARTERS) {
             history[q] = (float)log1p(cited);
         }
@@ -65,9 +53,8 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "future", MOTE_FP32, 1, (size_t[]){1});
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     for (size_t i = 0; i < TRAINING + TEST; i++) {
         const mote_task_split *split = i < TRAINING ? &data->training : &data->test;
@@ -76,11 +63,7 @@ static mote_status prepare(mote_task_data *data)
     }
     mote_data_standardize(data, HISTORY, QUARTERS, NULL, NULL);
     mote_data_standardize(data, FUTURE, 1, NULL, s->deviation);
-    mote_baseline_mean(data, FUTURE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, HISTORY, FUTURE, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, HISTORY, FUTURE, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -46,17 +46,12 @@ static mote_status prepare(mote_task_data *data)
     mote_status status = read(data, "train16_x", "train16_y", &training, training_values);
     status = status == MOTE_OK ? read(data, "test16_x", "test16_y", &test, test_values) : status;
     status = status == MOTE_OK ? mote_data_allocate(data, training, test) : status;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, SIZE) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     fill(&data->training, training_values);
     fill(&data->test, test_values);
-    mote_baseline_mean(data, PRESSURE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, MEDIUM, PRESSURE, 1e-2, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, MEDIUM, PRESSURE, 1e-2);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -95,15 +95,7 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "derivative", MOTE_FP32, 1, (size_t[]){STATE});
     mote_status status = mote_data_allocate(data, TRAINING_PATHS * POINTS, TEST_PATHS * POINTS);
     status = status == MOTE_OK ? simulate(data) : status;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, STATE) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
-    }
-    mote_baseline_mean(data, DERIVATIVE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, FEATURES, DERIVATIVE, 1e-6, guess);
-    data->strong = score(data, guess);
-    return status;
+    return status == MOTE_OK ? mote_baselines(data, FEATURES, DERIVATIVE, 1e-6) : status;
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

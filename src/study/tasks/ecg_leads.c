@@ -89,17 +89,12 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "second lead", MOTE_FP32, 2, (size_t[]){TOLD, PATCH});
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? read(data) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, OUTPUTS) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, FIRST_LEAD, 1, NULL, NULL);
     mote_data_standardize(data, SECOND_LEAD, 1, NULL, s->deviation);
-    mote_baseline_mean(data, SECOND_LEAD, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, FIRST_LEAD, SECOND_LEAD, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, FIRST_LEAD, SECOND_LEAD, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

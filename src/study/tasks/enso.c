@@ -27,13 +27,12 @@ typedef struct oscillation {
 
 static mote_status put(const mote_sheet *sheet, size_t row, long year, long month, size_t column, float *series)
 {
-    const long at = year * YEAR + month - 1 - FIRST;
-    if (month < 1 || month > YEAR || year < 0 || at < 0 || at >= SPAN) {
+    if (month < 1 || month > YEAR || year < FIRST / YEAR || year >= (FIRST + SPAN) / YEAR) {
         return mote_fail(sheet->data->context, MOTE_ERROR_FILE,
                          "%s: row %zu: expected a month from %d on, found year %ld, month %ld", sheet->path, row + 1,
                          FIRST / YEAR, year, month);
     }
-    return mote_sheet_number(sheet, row, column, &series[at]);
+    return mote_sheet_number(sheet, row, column, &series[year * YEAR + month - 1 - FIRST]);
 }
 
 static mote_status read_temperature(mote_task_data *data, oscillation *o)
@@ -66,7 +65,7 @@ static mote_status read_pressure(mote_task_data *data, oscillation *o)
         if (*text) { /* the file ends with empty rows */
             char *end;
             const long year = strtol(text, &end, 10), month = *end == '-' ? strtol(end + 1, NULL, 10) : 0;
-            status = put(&sheet, row, year > 9999 ? -1 : year, month, 1, o->pressure);
+            status = put(&sheet, row, year, month, 1, o->pressure);
         }
     }
     return status;
@@ -135,17 +134,12 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "half a year later", MOTE_FP32, 0, NULL);
     oscillation *o = data->own = mote_data_memory(data, 1, sizeof *o);
     mote_status status = o ? read(data, o) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, INPUT, NUMBERS, NULL, NULL);
     mote_data_standardize(data, TARGET, 1, NULL, o->deviation);
-    mote_baseline_mean(data, TARGET, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, INPUT, TARGET, 0.05, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, INPUT, TARGET, 0.05);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -82,16 +82,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "variant", MOTE_FP32, 1, (size_t[]){SITES * LETTERS});
     mote_data_array(data, "fitness", MOTE_FP32, 1, (size_t[]){1});
     mote_status status = read(data);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, FITNESS, 1, NULL, NULL);
-    mote_baseline_mean(data, FITNESS, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, VARIANT, FITNESS, 1e-1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, VARIANT, FITNESS, 1e-1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

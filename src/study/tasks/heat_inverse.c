@@ -95,19 +95,14 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "conduction", MOTE_FP32, 1, (size_t[]){CELLS});
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CELLS) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     simulate(data, &data->training, &random);
     simulate(data, &data->test, &random);
     mote_data_standardize(data, TEMPERATURES, (size_t)CELLS * TIMES, NULL, NULL);
     mote_data_standardize(data, CONDUCTION, 1, NULL, s->deviation);
-    mote_baseline_mean(data, CONDUCTION, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, TEMPERATURES, CONDUCTION, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, TEMPERATURES, CONDUCTION, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

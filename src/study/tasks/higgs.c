@@ -48,16 +48,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "features", MOTE_FP32, 1, (size_t[]){FEATURES});
     mote_data_array(data, "class", MOTE_INT32, 0, NULL);
     mote_status status = read(data);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, INPUT, FEATURES, NULL, NULL);
-    mote_baseline_frequency(data, CLASS, CLASSES, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge_classes(data, INPUT, CLASS, CLASSES, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines_classes(data, INPUT, CLASS, CLASSES, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

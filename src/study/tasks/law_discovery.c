@@ -79,17 +79,12 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "rate", MOTE_FP32, 1, (size_t[]){STATES});
     mote_status status = mote_data_allocate(data, TRAINING, TEST);
     status = status == MOTE_OK ? simulate(data) : status;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, STATES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, LIBRARY, TERMS, NULL, NULL);
     mote_data_standardize(data, RATE, STATES, NULL, NULL);
-    mote_baseline_mean(data, RATE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, LIBRARY, RATE, 1e-9, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, LIBRARY, RATE, 1e-9);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -53,16 +53,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "log D", MOTE_FP32, 0, NULL);
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? read(data) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, DISTRIBUTION, 1, NULL, s->deviation);
-    mote_baseline_mean(data, DISTRIBUTION, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, MOTE_MOLECULE_FINGERPRINT, DISTRIBUTION, 0.1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, MOTE_MOLECULE_FINGERPRINT, DISTRIBUTION, 0.1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

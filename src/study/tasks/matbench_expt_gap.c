@@ -21,16 +21,11 @@ static mote_status prepare(mote_task_data *data)
 {
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? mote_matbench_read(data, "matbench_expt_gap.csv.gz", 0) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, MOTE_COMPOSITION_TARGET, 1, NULL, s->deviation);
-    mote_baseline_mean(data, MOTE_COMPOSITION_TARGET, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, MOTE_COMPOSITION_FRACTION, MOTE_COMPOSITION_TARGET, 1e-2, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, MOTE_COMPOSITION_FRACTION, MOTE_COMPOSITION_TARGET, 1e-2);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

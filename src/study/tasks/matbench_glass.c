@@ -18,16 +18,9 @@ static double score(const mote_task_data *data, const float *predictions)
 static mote_status prepare(mote_task_data *data)
 {
     mote_status status = mote_matbench_read(data, "matbench_glass.csv.gz", CLASSES);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
-    }
-    mote_baseline_frequency(data, MOTE_COMPOSITION_TARGET, CLASSES, guess);
-    data->trivial = score(data, guess);
-    status =
-        mote_baseline_ridge_classes(data, MOTE_COMPOSITION_FRACTION, MOTE_COMPOSITION_TARGET, CLASSES, 1e-2, guess);
-    data->strong = score(data, guess);
-    return status;
+    return status == MOTE_OK
+               ? mote_baselines_classes(data, MOTE_COMPOSITION_FRACTION, MOTE_COMPOSITION_TARGET, CLASSES, 1e-2)
+               : status;
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

@@ -55,32 +55,6 @@ static void features_of(const nucleus *x, float *features)
     }
 }
 
-/* Least squares by normal equations, whose columns are scaled; there are five. */
-static void fit(size_t count, const nucleus *nuclei, double *coefficients)
-{
-    double m[TERMS][TERMS + 1] = {{0}}, terms[TERMS + 1];
-    for (size_t i = 0; i < count; i++) {
-        terms_of(&nuclei[i], terms);
-        terms[TERMS] = nuclei[i].binding;
-        for (size_t a = 0; a < TERMS; a++) {
-            for (size_t b = 0; b <= TERMS; b++) {
-                m[a][b] += terms[a] * terms[b];
-            }
-        }
-    }
-    for (size_t a = 0; a < TERMS; a++) {
-        for (size_t row = 0; row < TERMS; row++) {
-            const double factor = row == a ? 0 : m[row][a] / m[a][a];
-            for (size_t b = a; b <= TERMS; b++) {
-                m[row][b] -= factor * m[a][b];
-            }
-        }
-    }
-    for (size_t a = 0; a < TERMS; a++) {
-        coefficients[a] = m[a][TERMS] / m[a][a];
-    }
-}
-
 /* Measured nuclei; those that were extrapolated have their decimal point in the wrong place in this file (6.033 keV a
  * nucleon for 6033), by which they are told. */
 static mote_status read(mote_task_data *data, nucleus **nuclei, size_t *count)
@@ -115,32 +89,28 @@ static mote_status divide(mote_task_data *data, const nucleus *nuclei, size_t co
     const size_t test = count / 5;
     mote_random random = {.seed = 1935};
     size_t *order = mote_data_memory(data, count, sizeof *order);
-    nucleus *mixed = order ? mote_data_memory(data, count, sizeof *mixed) : NULL;
-    if (!mixed) {
+    double *terms = mote_data_memory(data, count, TERMS * sizeof *terms), coefficients[TERMS];
+    double *rest = mote_data_memory(data, count, sizeof *rest);
+    if (!order || !terms || !rest) {
         return MOTE_ERROR_MEMORY;
     }
     mote_random_order(&random, count, order);
     for (size_t i = 0; i < count; i++) {
-        mixed[i] = nuclei[order[i]];
+        terms_of(&nuclei[order[i]], terms + i * TERMS);
+        rest[i] = nuclei[order[i]].binding;
     }
+    mote_least_squares(count - test, TERMS, terms + test * TERMS, rest + test, coefficients);
     mote_status status = mote_data_allocate(data, count - test, test);
-    if (status != MOTE_OK) {
-        return status;
-    }
-    double coefficients[TERMS], terms[TERMS];
-    fit(count - test, mixed + test, coefficients);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; status == MOTE_OK && i < count; i++) {
         const mote_task_split *split = i < test ? &data->test : &data->training;
         const size_t sample = i < test ? i : i - test;
-        double rest = mixed[i].binding;
-        terms_of(&mixed[i], terms);
         for (size_t a = 0; a < TERMS; a++) {
-            rest -= coefficients[a] * terms[a];
+            rest[i] -= coefficients[a] * terms[i * TERMS + a];
         }
-        features_of(&mixed[i], mote_data_at(data, split, FEATURE, sample));
-        *mote_data_at(data, split, REST, sample) = (float)rest;
+        features_of(&nuclei[order[i]], mote_data_at(data, split, FEATURE, sample));
+        *mote_data_at(data, split, REST, sample) = (float)rest[i];
     }
-    return MOTE_OK;
+    return status;
 }
 
 static double score(const mote_task_data *data, const float *predictions)

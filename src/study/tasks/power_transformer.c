@@ -1,5 +1,5 @@
 /* Loads and oil temperature of a power transformer over the next four days, from the week before: ETTh1, hourly, seven
- * series (Zhou et al., AAAI 2021, section 4; its split into 12, 4 and 4 months of 30 days). Series are standardized by
+ * series (Zhou et al., AAAI 2021; its split into 12, 4 and 4 months of 30 days). Series are standardized by
  * the training months and forecast each by itself with shared weights, as changes from the last value seen (Zeng et
  * al., AAAI 2023, section 4, NLinear): a linear forecast plus a perceptron's. */
 #include "models/networks.h"

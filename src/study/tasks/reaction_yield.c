@@ -83,16 +83,11 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "components", MOTE_FP32, 1, (size_t[]){COMPONENTS});
     mote_data_array(data, "yield", MOTE_FP32, 0, NULL);
     mote_status status = read(data);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, 1) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     mote_data_standardize(data, YIELD, 1, NULL, NULL);
-    mote_baseline_mean(data, YIELD, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, COMPONENT, YIELD, 1e-3, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, COMPONENT, YIELD, 1e-3);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

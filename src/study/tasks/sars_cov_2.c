@@ -189,15 +189,7 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "sites", MOTE_FP32, 1, (size_t[]){SITES});
     mote_data_array(data, "region", MOTE_INT32, 0, NULL);
     mote_status status = place(data);
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, CLASSES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
-    }
-    mote_baseline_frequency(data, REGION, CLASSES, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge_classes(data, SITE, REGION, CLASSES, 1e-1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return status == MOTE_OK ? mote_baselines_classes(data, SITE, REGION, CLASSES, 1e-1) : status;
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

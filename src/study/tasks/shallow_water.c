@@ -146,20 +146,15 @@ static mote_status prepare(mote_task_data *data)
     mote_data_array(data, "future", MOTE_FP32, 2, (size_t[]){SIDE, SIDE});
     scales *s = data->own = mote_data_memory(data, 1, sizeof *s);
     mote_status status = s ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, SIZE) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     simulate(data);
     mote_data_standardize(data, STATE, FIELDS, NULL, NULL);
     observe(&data->training, &errors);
     observe(&data->test, &errors);
     mote_data_standardize(data, FUTURE, 1, NULL, s->deviation);
-    mote_baseline_mean(data, FUTURE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, STATE, FUTURE, 1e-1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, STATE, FUTURE, 1e-1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,

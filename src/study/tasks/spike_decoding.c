@@ -28,19 +28,6 @@ typedef struct cell {
     double middle[AXES], width;
 } cell;
 
-/* Knuth's: as many uniform numbers as have a product above exp(-mean). */
-static int poisson(mote_random *random, double mean)
-{
-    const double least = exp(-mean);
-    double product = mote_random_uniform(random);
-    int count = 0;
-    while (product > least) {
-        product *= mote_random_uniform(random);
-        count++;
-    }
-    return count;
-}
-
 /* One axis of the animal's way for a bin: the velocity's exact step, then the place, mirrored at the walls. */
 static void move(mote_random *random, double *place, double *velocity)
 {
@@ -82,7 +69,7 @@ static void run(double *places, float *counts)
         }
         for (size_t c = 0; c < CELLS; c++) {
             const double mean = bin * rate(&cells[c], place, (double)t * bin);
-            counts[t * CELLS + c] = (float)poisson(&random, mean);
+            counts[t * CELLS + c] = (float)mote_random_poisson(&random, mean);
         }
     }
 }
@@ -111,9 +98,8 @@ static mote_status prepare(mote_task_data *data)
     double *places = mote_data_memory(data, (size_t)STEPS * AXES, sizeof *places);
     float *counts = mote_data_memory(data, (size_t)STEPS * CELLS, sizeof *counts);
     mote_status status = s && places && counts ? mote_data_allocate(data, TRAINING, TEST) : MOTE_ERROR_MEMORY;
-    float *guess = status == MOTE_OK ? mote_data_predictions(data, AXES) : NULL;
-    if (!guess) {
-        return status == MOTE_OK ? MOTE_ERROR_MEMORY : status;
+    if (status != MOTE_OK) {
+        return status;
     }
     run(places, counts);
     for (size_t i = 0; i < TRAINING + TEST; i++) {
@@ -127,11 +113,7 @@ static mote_status prepare(mote_task_data *data)
     }
     mote_data_standardize(data, COUNTS, CELLS, NULL, NULL);
     mote_data_standardize(data, PLACE, AXES, s->mean, s->deviation);
-    mote_baseline_mean(data, PLACE, guess);
-    data->trivial = score(data, guess);
-    status = mote_baseline_ridge(data, COUNTS, PLACE, 1, guess);
-    data->strong = score(data, guess);
-    return status;
+    return mote_baselines(data, COUNTS, PLACE, 1);
 }
 
 static void build(mote_graph *graph, const mote_task_data *data, size_t batch, bool training, const mote_value *inputs,
