@@ -100,6 +100,58 @@ def test_cart_pole_steps():
     assert np.all((errors[:-1] / errors[1:] > 1.7) & (errors[:-1] / errors[1:] < 2.3))
 
 
+# ---- an epidemic ----
+
+
+def final_size(number):
+    """The share that falls ill in the end where one infects so many: 1 - s = exp(-number s), by fixed-point iterations."""
+    share = np.full_like(number, 0.9)
+    for _ in range(200):
+        share = 1 - np.exp(-number * share)
+    return share
+
+
+def test_epidemic():
+    """Rates are those of their distribution; their logarithms' means follow from it, as its borders are known. The survey and the cases
+    come back by their units, which are the least differences there are: in epidemics that are over they must say the final size of Kermack and McKendrick. What was drawn besides (the first infected, the reported share, weekends)
+    is not in the arrays."""
+    data = given("epidemic")
+    train, test = doubles(data.training), doubles(data.test)
+    x, y, truth = train["log_cases_and_survey"], train["log_rates"], test["log_rates"]
+    check_standardized(x, 85), check_standardized(y, 2)
+    deviations = np.sqrt(2) * np.array([data.score(truth + np.eye(2)[k]) for k in range(2)])
+    score = lambda guess: rmse(guess.reshape(truth.shape) * deviations, truth * deviations)
+    assert data.trivial == pytest.approx(score(np.tile(y.mean(0), (len(truth), 1))), rel=1e-5)
+    assert data.strong == pytest.approx(score(ridge(x, y, test["log_cases_and_survey"], 1e-2)), rel=1e-4)
+    check_scores(data, score, truth.shape)
+
+    b, g = np.meshgrid(np.linspace(-np.log(4), 0, 801), np.linspace(-np.log(12), -np.log(3), 801))
+    breaks_out = b >= np.log(1.5) + g
+    assert deviations == pytest.approx([b[breaks_out].std(), g[breaks_out].std()], rel=0.03)
+    logs = y * deviations + [b[breaks_out].mean(), g[breaks_out].mean()]
+    assert logs[:, 0].max() == pytest.approx(0, abs=0.03) and logs[:, 1].min() == pytest.approx(-np.log(12), abs=0.03)
+    transmission, recovery = np.exp(logs).T
+    assert (transmission / recovery).min() == pytest.approx(1.5, rel=0.05)
+
+    over = (transmission - recovery > 0.3) & (transmission / recovery > 1.8)
+    values = np.unique(x[:, 84])
+    people = (x[:, 84] - values[0]) / np.min(np.diff(values)[np.diff(values) > 1e-4])  # beside the least number of those tested
+    assert np.abs(people - np.round(people)).max() < 0.05
+    expected = final_size(transmission / recovery)
+    slope, least = np.polyfit(expected[over], people[over] / 500, 1)
+    left = people[over] / 500 - expected[over] - np.mean(people[over] / 500 - expected[over])
+    assert slope == pytest.approx(1, abs=0.03) and -0.2 < least < 0.01
+    assert left.std() == pytest.approx(np.sqrt(np.mean((expected * (1 - expected))[over] / 500)), rel=0.12)
+    cases = np.zeros(len(x))
+    for day in x[:, :84].T:
+        low = day.min()
+        cases += np.expm1((day - low) * np.log(2) / (np.min(day[day > low + 1e-4]) - low))
+    shares = cases[over] / (20000 * expected[over])
+    # 0.2 to 0.4 evenly in its logarithm, on two days of seven 0.4 to 0.9 of that
+    assert shares.mean() == pytest.approx(0.2 / np.log(2) * (5 + 2 * 0.65) / 7, rel=0.02)
+    assert 0.15 < shares.min() and shares.max() < 0.45
+
+
 # ---- a double pendulum ----
 
 
