@@ -302,12 +302,13 @@ function drawPictureScatter(canvas, spec) {
         const outer = panels[i].clientWidth || 220, left = 46, top = 20, size = outer - left - 8;
         const x = linear(wide, [0, size]), y = linear(wide, [size, 0]), inside = value => Math.max(wide[0], Math.min(wide[1], value));
         const svg = pictureSvg(panels[i], outer, size + top + 40, left, top, `${spec.label}: predicted against true, ${one.name}`);
-        drawFrame(svg, {x, y, width: size, height: size, rangeX: wide, rangeY: wide}, `true ${spec.label}`, "predicted");
+        drawFrame(svg, {x, y, width: size, height: size, rangeX: wide, rangeY: wide}, "true", "predicted");
         svgElement(svg, "line", {class: "level", x1: 0, y1: size, x2: size, y2: 0});
         const group = svgElement(svg, "g", {class: `dots ${colorClass(one.color)}`});
         one.values.forEach((value, k) => finite(value) && finite(spec.truth[k]) &&
             svgElement(group, "circle", {cx: x(spec.truth[k]).toFixed(1), cy: y(inside(value)).toFixed(1), r: 2.5}));
     });
+    element(canvas, "div", "keys").append(spec.label);
     return false;
 }
 
