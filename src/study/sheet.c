@@ -109,7 +109,7 @@ static mote_status skip_declarations(reader *r)
     return mote_text_file_bad(&r->text, r->text.size, "expected a line @data, found none");
 }
 
-/* Cells of the row at r->at, of most at most, into cells; NULL: they are only counted and nothing is changed. */
+/* The row at r->at into cells [expected]; count: how many it has. */
 static mote_status read_row(reader *r, size_t expected, const char **cells, size_t *count)
 {
     const size_t began = r->at;

@@ -145,6 +145,37 @@ static void test_numbers(void **state)
     assert_non_null(strstr(mote_context_message(context), "maybe"));
 }
 
+/* Messages name the line of the file as an editor counts it, whatever was cut into cells before. */
+static void test_lines(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } files[] = {
+        {"a,b\n1,2\n3,4\n5\n6,7\n", "line 4, column 1: expected 2 cells, found 1"},
+        {"a,b\r\n1,2\r\n3,4\r\n5\r\n6,7\r\n", "line 4, column 1: expected 2 cells, found 1"},
+        {"\n\na,b\n1,2\n\n\n3\n", "line 7, column 1: expected 2 cells, found 1"},
+        {"a\n1\n2\n3,4\n", "line 4, column 1: expected 1 cells, found 2"},
+        {"a,\"b\nc\"\n1,\"2\n\n\"\n3\n", "line 6, column 1: expected 2 cells, found 1"},
+        {"a,b\n1,2\n33,\"4\n5,6\n", "line 3, column 4: expected a quote that ends the cell"},
+        {"a,b\n1,2\n3,\"4\"x\n", "line 3, column 6: expected the end of the cell behind its quote"},
+        {"a,b\n\"1\"\"\",2\n\"3\"\"\",\"4\"x\n", "line 3, column 10: expected the end of the cell"},
+    };
+    mote_sheet sheet;
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        expect_failure(files[i].text, files[i].words);
+    }
+    assert_int_equal(read_sheet("% x\n@relation t\n@data\n1,2\n% 3\n\n4\n", ',', MOTE_SHEET_ARFF, &sheet),
+                     MOTE_ERROR_FILE);
+    assert_non_null(strstr(mote_context_message(context), "line 7, column 1: expected 2 cells, found 1"));
+    clear(NULL);
+    assert_int_equal(read_sheet("1 2\n 3\t4 \n  5\n", ' ', MOTE_SHEET_NO_HEADER, &sheet), MOTE_ERROR_FILE);
+    assert_non_null(strstr(mote_context_message(context), "line 3, column 3: expected 2 cells, found 1"));
+    clear(NULL);
+    assert_int_equal(read_sheet("a,b\n1,2\n", ',', MOTE_SHEET_ARFF, &sheet), MOTE_ERROR_FILE);
+    assert_non_null(strstr(mote_context_message(context), "line 2, column 4: expected a line @data, found none"));
+}
+
 static void test_refused(void **state)
 {
     mote_sheet sheet;
@@ -169,6 +200,7 @@ int main(void)
         cmocka_unit_test_teardown(test_plain, clear),     cmocka_unit_test_teardown(test_quotes, clear),
         cmocka_unit_test_teardown(test_line_ends, clear), cmocka_unit_test_teardown(test_blanks, clear),
         cmocka_unit_test_teardown(test_numbers, clear),   cmocka_unit_test_teardown(test_refused, clear),
+        cmocka_unit_test_teardown(test_lines, clear),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
