@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := $(BUILD)/venv
 CMAKE_FLAGS ?=
 
-.PHONY: all run run-genes test test-exhaustive bench fuzz sanitize format check-format python install clean
+.PHONY: all program run run-genes test test-exhaustive bench fuzz sanitize format check-format python install clean
 
 all: $(BUILD)/.configured
 	cmake --build $(BUILD) -j
