@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := $(BUILD)/venv
 CMAKE_FLAGS ?=
 
-.PHONY: all run run-genes test test-exhaustive bench fuzz sanitize format check-format python install clean
+.PHONY: all program run run-genes test test-exhaustive bench fuzz sanitize format check-format python install clean
 
 all: $(BUILD)/.configured
 	cmake --build $(BUILD) -j
@@ -15,9 +15,13 @@ $(BUILD)/.configured: VERSION CMakePresets.json CMakeLists.txt tests/CMakeLists.
 	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
 	@touch $@
 
+# Without the tests.
+program: $(BUILD)/.configured
+	cmake --build $(BUILD) -j --target mote
+
 # Tasks of six sciences trained and run in narrow number formats, and the page on them.
 STUDY = $(BUILD)/run/study
-run: all
+run: program
 	$(BUILD)/mote info
 	@echo
 	rm -rf $(STUDY)
@@ -26,7 +30,7 @@ run: all
 # A language model of simulated genes, whose entropy rate is known, trained with the same recipe in three policies; what
 # folding takes in memory.
 GENES = $(BUILD)/run/genes
-run-genes: all
+run-genes: program
 	rm -rf $(GENES) && mkdir -p $(GENES)
 	$(BUILD)/mote train --policy fp32 -o $(GENES)/fp32
 	@echo

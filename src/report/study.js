@@ -216,7 +216,7 @@ function linear([low, high], [from, to]) {
 /* About count round numbers in a range. */
 function roundTicks([low, high], count) {
     const power = 10 ** Math.floor(Math.log10(Math.max((high - low) / count, 1e-30)));
-    const step = [1, 2, 5, 10].map(size => size * power).find(size => size * count >= high - low) || power;
+    const step = [1, 2, 5, 10].map(size => size * power).find(size => size * (count + 1.5) >= high - low) || power;
     const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
     return high > low ? Array.from({length: Math.min(20, last - first + 1)}, (_, i) => (first + i) * step) : [low];
 }
@@ -228,7 +228,7 @@ function drawFrame(svg, {x, y, width, height, rangeX, rangeY}, labelX, labelY) {
         svgElement(svg, "line", {class: "level grid-line", x2: width, y1: y(tick), y2: y(tick)});
         svgElement(svg, "text", {x: -6, y: y(tick), dy: "0.32em", "text-anchor": "end"}, tickText(tick));
     }
-    for (const tick of roundTicks(rangeX, Math.max(2, width / 55))) {
+    for (const tick of roundTicks(rangeX, Math.max(3, width / 70))) {
         svgElement(svg, "line", {class: "zero", x1: x(tick), x2: x(tick), y1: height, y2: height + 4});
         svgElement(svg, "text", {x: x(tick), y: height + 17, "text-anchor": "middle"}, tickText(tick));
     }
@@ -302,12 +302,13 @@ function drawPictureScatter(canvas, spec) {
         const outer = panels[i].clientWidth || 220, left = 46, top = 20, size = outer - left - 8;
         const x = linear(wide, [0, size]), y = linear(wide, [size, 0]), inside = value => Math.max(wide[0], Math.min(wide[1], value));
         const svg = pictureSvg(panels[i], outer, size + top + 40, left, top, `${spec.label}: predicted against true, ${one.name}`);
-        drawFrame(svg, {x, y, width: size, height: size, rangeX: wide, rangeY: wide}, `true ${spec.label}`, "predicted");
+        drawFrame(svg, {x, y, width: size, height: size, rangeX: wide, rangeY: wide}, "true", "predicted");
         svgElement(svg, "line", {class: "level", x1: 0, y1: size, x2: size, y2: 0});
         const group = svgElement(svg, "g", {class: `dots ${colorClass(one.color)}`});
         one.values.forEach((value, k) => finite(value) && finite(spec.truth[k]) &&
             svgElement(group, "circle", {cx: x(spec.truth[k]).toFixed(1), cy: y(inside(value)).toFixed(1), r: 2.5}));
     });
+    element(canvas, "div", "keys").append(spec.label);
     return false;
 }
 

@@ -77,8 +77,8 @@ static void add_picture(mote_study_page *page, size_t number, const json_t *pict
     char id[32], caption[320];
     mote_shown trivial = mote_study_score(row->trivial.score, false);
     snprintf(id, sizeof id, "picture%zu", number);
-    snprintf(caption, sizeof caption, "%.80s: %.60s, %s is better%s%.80s%s%s", row->name, row->metric,
-             row->larger_is_better ? "more" : "less", row->trivial.name ? "; " : "",
+    snprintf(caption, sizeof caption, "%.80s: %.60s%s%.40s, %s is better%s%.80s%s%s", row->name, row->metric,
+             *row->unit ? ", " : "", row->unit, row->larger_is_better ? "more" : "less", row->trivial.name ? "; " : "",
              row->trivial.name ? row->trivial.name : "", row->trivial.name ? ": " : "",
              row->trivial.name ? trivial.text : "");
     mote_text_repair(caption); /* cut within a letter */
@@ -107,32 +107,47 @@ static void add_choice(mote_study_page *page)
     mote_text_html(&page->body, "</select></label></div>\n");
 }
 
+/* How many pictures there are of a science. */
+static size_t count_pictures(const mote_study_page *page, size_t science)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < page->row_count; i++) {
+        count += page->rows[i].science == science && first_picture(&page->rows[i]);
+    }
+    return count;
+}
+
+static void add_science(mote_study_page *page, size_t science, size_t pictures)
+{
+    mote_text_html(&page->body, "<section class=\"pictures%s\"><h3>%s</h3>\n<div class=\"gallery\">\n",
+                   pictures > 1 ? " several" : "", page->sciences[science]);
+    for (size_t i = 0; i < page->row_count; i++) {
+        const json_t *picture = page->rows[i].science == science ? first_picture(&page->rows[i]) : NULL;
+        if (picture) {
+            add_picture(page, i, picture);
+        }
+    }
+    mote_text_html(&page->body, "</div></section>\n");
+}
+
 void mote_study_section_pictures(mote_study_page *page)
 {
     bool any = false;
     for (size_t k = 0; k < page->science_count; k++) {
-        bool begun = false;
-        for (size_t i = 0; i < page->row_count; i++) {
-            const json_t *picture = page->rows[i].science == k ? first_picture(&page->rows[i]) : NULL;
-            if (picture && !any) {
-                mote_page_section(
-                    &page->body, "What is predicted",
-                    "Test samples of the first seed: the truth, and what models trained in FP32 and in a narrow "
-                    "format make of them.");
-                add_choice(page);
-            }
-            if (picture && !begun) {
-                mote_text_html(&page->body, "<section class=\"pictures\"><h3>%s</h3>\n<div class=\"gallery\">\n",
-                               page->sciences[k]);
-            }
-            if (picture) {
-                add_picture(page, i, picture);
-            }
-            begun |= picture != NULL;
-            any |= picture != NULL;
+        const size_t pictures = count_pictures(page, k);
+        if (pictures && !any) {
+            mote_page_section(&page->body, "What is predicted",
+                              "Test samples of the first seed: the truth, and what models trained in FP32 and in a "
+                              "narrow format make of them.");
+            add_choice(page);
+            mote_text_html(&page->body, "<div class=\"sciences\">\n");
         }
-        if (begun) {
-            mote_text_html(&page->body, "</div></section>\n");
+        if (pictures) {
+            add_science(page, k, pictures);
+            any = true;
         }
+    }
+    if (any) {
+        mote_text_html(&page->body, "</div>\n");
     }
 }

@@ -75,8 +75,8 @@ mote_status mote_data_allocate(mote_task_data *data, size_t training, size_t tes
 {
     if (training == 0 || test == 0) {
         return mote_fail(data->context, MOTE_ERROR_FILE,
-                         "%s: expected samples to train on and to test with, found %zu and %zu", data->task->name,
-                         training, test);
+                         "%s: expected samples to train on and to test with, found %zu and %zu",
+                         data->folder ? data->folder : data->task->name, training, test);
     }
     data->training.count = training;
     data->test.count = test;

@@ -7,11 +7,17 @@
 #include "io/text_file.h"
 #include "study/data.h"
 
+/* '>' at the begin of a line. */
+static bool begins_record(const uint8_t *bytes, size_t at)
+{
+    return bytes[at] == '>' && (at == 0 || bytes[at - 1] == '\n');
+}
+
 static size_t count_headers(const uint8_t *bytes, size_t size)
 {
     size_t count = 0;
     for (size_t i = 0; i < size; i++) {
-        count += bytes[i] == '>' && (i == 0 || bytes[i - 1] == '\n');
+        count += begins_record(bytes, i);
     }
     return count;
 }
@@ -21,7 +27,7 @@ static void cut(const mote_text_file *text, size_t *at, mote_record *record)
 {
     char *bytes = (char *)text->bytes;
     const size_t began = *at;
-    size_t i = began + 1, to;
+    size_t i = began + 1, to, first;
     record->header = bytes + i;
     while (i < text->size && bytes[i] != '\n') {
         i++;
@@ -29,9 +35,9 @@ static void cut(const mote_text_file *text, size_t *at, mote_record *record)
     for (to = i; to > began + 1 && mote_is_blank((uint8_t)bytes[to - 1]); to--) {
     }
     bytes[to] = '\0';
-    to = i = i < text->size ? i + 1 : i;
+    first = to = i = i < text->size ? i + 1 : i; /* the line end in front of it may be a NUL now */
     record->sequence = bytes + to;
-    while (i < text->size && !(bytes[i] == '>' && bytes[i - 1] == '\n')) {
+    while (i < text->size && !(i == first ? bytes[i] == '>' : begins_record(text->bytes, i))) {
         const char c = bytes[i++];
         if (!mote_is_blank((uint8_t)c)) {
             bytes[to++] = c;
@@ -52,7 +58,7 @@ static mote_status cut_all(const mote_text_file *text, mote_records *records)
         at++;
     }
     records->count = count_headers(text->bytes, text->size);
-    if (at >= text->size || text->bytes[at] != '>' || records->count == 0) {
+    if (at >= text->size || !begins_record(text->bytes, at)) {
         return mote_text_file_bad(text, at, "expected '>' and a header");
     }
     records->records = mote_data_memory(records->data, records->count, sizeof *records->records);

@@ -184,7 +184,9 @@ static mote_status read_rows(reader *r, mote_sheet_header header, mote_sheet *sh
     for (skip_empty_lines(r); status == MOTE_OK && r->at < r->text.size; skip_empty_lines(r)) {
         status = read_row(r, sheet->columns, sheet->cells + sheet->rows++ * sheet->columns, &count);
     }
-    return status;
+    return status == MOTE_OK && sheet->rows == 0
+               ? mote_text_file_bad(&r->whole, r->whole.size, "expected rows, found none")
+               : status;
 }
 
 mote_status mote_sheet_read(mote_task_data *data, const char *name, char separator, mote_sheet_header header,

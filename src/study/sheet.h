@@ -19,7 +19,7 @@ typedef enum mote_sheet_header { MOTE_SHEET_HEADER, MOTE_SHEET_NO_HEADER, MOTE_S
 
 /* Reads a file of the task's folder. Cells are separated by separator; ' ' means any blanks. Empty lines are passed
  * over. Errors: MOTE_ERROR_FILE naming line and what was expected, where a row has another number of cells than the
- * first; MOTE_ERROR_IO; MOTE_ERROR_MEMORY. */
+ * first and where there is no row; MOTE_ERROR_IO; MOTE_ERROR_MEMORY. */
 mote_status mote_sheet_read(mote_task_data *data, const char *name, char separator, mote_sheet_header header,
                             mote_sheet *sheet);
 

@@ -263,11 +263,24 @@ def test_scores_of_classes(classes):
     s = np.round(r.normal(size=(300, classes)) + np.eye(classes)[t], 1).astype(np.float32)  # with ties
     answer = s.argmax(1)
     f1 = [2 * np.sum((t == c) & (answer == c)) / (np.sum(t == c) + np.sum(answer == c)) for c in range(classes)]
-    expected = {"accuracy": np.mean(answer == t), "macro_f1": np.mean(f1)}
+    shares = (s - np.log(np.exp(s.astype(float)).sum(1, keepdims=True))).astype(np.float32)
+    expected = {"accuracy": np.mean(answer == t), "macro_f1": np.mean(f1), "auroc_classes": np.mean([auroc(t == c, shares[:, c]) for c in range(classes)])}
     if classes == 2:
         margins = s[:, 1] - s[:, 0]
         expected |= {"matthews": np.corrcoef(t, answer)[0, 1], "auroc": auroc(t, margins)}
     assert dump(t, s, classes) == pytest.approx(expected, rel=1e-9)
+
+
+def test_scores_without_some_rows():
+    """Rows of no class do not count; neither do classes without a row, in the mean of areas."""
+    r = np.random.default_rng(4)
+    t, s = r.integers(-1, 4, 200).astype(np.int32), r.normal(size=(200, 6)).astype(np.float32)
+    answer, known = s.argmax(1), t >= 0
+    f1 = [2 * np.sum((t == c) & (answer == c)) / max(np.sum(t == c) + np.sum(known & (answer == c)), 1) for c in range(6)]
+    shares = s - np.log(np.exp(s.astype(float)).sum(1, keepdims=True))
+    areas = np.mean([auroc(t == c, shares[:, c]) for c in range(4)])
+    expected = {"accuracy": np.mean(answer[known] == t[known]), "macro_f1": np.mean(f1), "auroc_classes": areas}
+    assert dump(t, s, 6) == pytest.approx(expected, rel=1e-9)
 
 
 def test_scores_that_are_not_numbers():

@@ -16,8 +16,8 @@ static void print_numbers(size_t count, const float *truth, const float *predict
 
 static void print_classes(size_t count, size_t classes, const int32_t *truth, const float *scores)
 {
-    printf("accuracy %.17g\nmacro_f1 %.17g\n", mote_score_accuracy(count, classes, truth, scores),
-           mote_score_macro_f1(count, classes, truth, scores));
+    printf("accuracy %.17g\nmacro_f1 %.17g\nauroc_classes %.17g\n", mote_score_accuracy(count, classes, truth, scores),
+           mote_score_macro_f1(count, classes, truth, scores), mote_score_auroc_classes(count, classes, truth, scores));
     if (classes == 2) {
         printf("matthews %.17g\nauroc %.17g\n", mote_score_matthews(count, truth, scores),
                mote_score_auroc(count, truth, scores));

@@ -176,10 +176,75 @@ static void test_lines(void **state)
     assert_non_null(strstr(mote_context_message(context), "line 2, column 4: expected a line @data, found none"));
 }
 
+/* Declarations end with the line @data, whatever its case; lines with % are passed over where a row might begin. */
+static void test_arff(void **state)
+{
+    static const char *const texts[] = {"% note\n@relation r\n@attribute a {x,y}\n@data\nx,1\n% between, rows\ny,2%\n",
+                                        "@RELATION 'at @data'\n@ATTRIBUTE a real\r\n@DATA\r\n\r\n%\r\nx,1\r\n\r\ny,2%",
+                                        "@data % and more\n%\n%%\nx,1\ny,2%\n%"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        mote_sheet sheet;
+        unit_ok(context, read_sheet(texts[i], ',', MOTE_SHEET_ARFF, &sheet));
+        assert_int_equal(sheet.rows, 2);
+        assert_int_equal(sheet.columns, 2);
+        assert_string_equal(sheet.names[1], "1");
+        expect_cell(&sheet, 0, 0, "x");
+        expect_cell(&sheet, 1, 1, "2%"); /* no comment within a row */
+        clear(NULL);
+    }
+}
+
+static void test_arff_refused(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } refused[] = {
+        {"", "expected a line @data, found none"},
+        {"@relation r\nx,1\n", "expected a line @data, found none"},
+        {"% @data\nx,1\n", "expected a line @data, found none"},
+        {"@relation r\n@data\n", "expected rows, found none"},
+        {"@data\n% none\n", "expected rows, found none"},
+        {"@data\nx,1\ny\n", "line 3"},
+        {"@relation r\n@data\n%\nx,1\n%\ny,2,3\n", "line 6, column 1: expected 2 cells, found 3"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        mote_sheet sheet;
+        assert_int_equal(read_sheet(refused[i].text, ',', MOTE_SHEET_ARFF, &sheet), MOTE_ERROR_FILE);
+        if (!strstr(mote_context_message(context), refused[i].why)) {
+            fail_msg("%zu: not '%s' in '%s'", i, refused[i].why, mote_context_message(context));
+        }
+        clear(NULL);
+    }
+}
+
+/* Classes as numbers: whole, from 0, below their count. */
+static void test_class_numbers(void **state)
+{
+    static const char *const names[] = {"0", "2", "2.0", "3", "-1", "1.5", "x", "", "inf"};
+    mote_sheet sheet;
+    char text[256] = "class,\n";
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s,\n", names[i]);
+    }
+    unit_ok(context, read_sheet(text, ',', MOTE_SHEET_HEADER, &sheet));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int32_t class = -1;
+        mote_status status = mote_sheet_class_number(&sheet, i, 0, 3, &class);
+        assert_int_equal(status, i < 3 ? MOTE_OK : MOTE_ERROR_FILE);
+        assert_true(i >= 3 || class == (i ? 2 : 0));
+    }
+    assert_non_null(strstr(mote_context_message(context), "row 9, column 'class': expected a class, 0 to 2"));
+}
+
 static void test_refused(void **state)
 {
     mote_sheet sheet;
     (void)state;
+    expect_failure("a,b\n", "expected rows, found none");
+    expect_failure("", "expected rows, found none");
     expect_failure("a,b\n1,2\n3\n", "expected 2 cells, found 1");
     expect_failure("a,b\n1,2\n3,4,5\n", "expected 2 cells, found 3");
     expect_failure("a,b\n1,2\n3,4,5\n", "line 3");
@@ -197,10 +262,11 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_plain, clear),     cmocka_unit_test_teardown(test_quotes, clear),
-        cmocka_unit_test_teardown(test_line_ends, clear), cmocka_unit_test_teardown(test_blanks, clear),
-        cmocka_unit_test_teardown(test_numbers, clear),   cmocka_unit_test_teardown(test_refused, clear),
-        cmocka_unit_test_teardown(test_lines, clear),
+        cmocka_unit_test_teardown(test_plain, clear),         cmocka_unit_test_teardown(test_quotes, clear),
+        cmocka_unit_test_teardown(test_line_ends, clear),     cmocka_unit_test_teardown(test_blanks, clear),
+        cmocka_unit_test_teardown(test_numbers, clear),       cmocka_unit_test_teardown(test_refused, clear),
+        cmocka_unit_test_teardown(test_arff, clear),          cmocka_unit_test_teardown(test_arff_refused, clear),
+        cmocka_unit_test_teardown(test_class_numbers, clear), cmocka_unit_test_teardown(test_lines, clear),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
