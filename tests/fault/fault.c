@@ -493,7 +493,8 @@ int main(int argc, char **argv)
     mote_context_options options = {.threads = 1, .allocator = &allocator};
     mote_context *context;
     char path[512];
-    snprintf(folder, sizeof folder, "/tmp/mote-fault-XXXXXX");
+    /* files are flushed to the disk: better to one that is none */
+    snprintf(folder, sizeof folder, "%s/mote-fault-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     signal(SIGXFSZ, SIG_IGN);
     json_set_alloc_funcs(json_allocate, json_release);
     armed.left = -1;
