@@ -148,17 +148,6 @@ static void build(mote_graph *graph, const mote_task_data *data, size_t batch, b
     outputs->loss = mote_loss_classes(graph, outputs->prediction, inputs[CLASS]);
 }
 
-/* The first temperature between two of the test at which a curve falls through a half; NaN: nowhere. */
-static double crossing(const float *x, const float *y)
-{
-    for (size_t t = 1; t < TEST_TEMPERATURES; t++) {
-        if (y[t - 1] >= 0.5F && y[t] < 0.5F) {
-            return (double)(x[t - 1] + (x[t] - x[t - 1]) * (y[t - 1] - 0.5F) / (y[t - 1] - y[t]));
-        }
-    }
-    return NAN;
-}
-
 static json_t *picture(const mote_task_data *data, const float *predictions)
 {
     float x[TEST_TEMPERATURES], truth[TEST_TEMPERATURES], predicted[TEST_TEMPERATURES];
@@ -172,8 +161,7 @@ static json_t *picture(const mote_task_data *data, const float *predictions)
         truth[t] = (float)*mote_data_classes(data, &data->test, CLASS, t * TEST_EACH);
         predicted[t] = (float)(sum / TEST_EACH);
     }
-    snprintf(label, sizeof label, "probability of order, one half at %.3f (exact: %.3f)", crossing(x, predicted),
-             critical);
+    snprintf(label, sizeof label, "probability of order (critical at %.3f)", critical);
     return mote_picture_lines(TEST_TEMPERATURES, x, "temperature", label, truth, predicted);
 }
 
