@@ -196,7 +196,7 @@ def matthews(truth, scores):
 
 
 def same(arrays, **expected):
-    """Every number of the task's arrays, named as in Python, within the rounding of FP32."""
+    """Every number of the named arrays (blanks as _), within the rounding of FP32."""
     found = {name.replace(" ", "_"): a for name, a in arrays.items()}
     for name, e in expected.items():
         a, e = found[name], np.asarray(e)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mote
-from real_data import FOLDERS, auroc, check_baselines, check_score, column, fifth, frequencies, given, mae, r2, relative, ridge, rmse, same, standardize, table
+from real_data import FOLDERS, auroc, check_baselines, check_score, column, fifth, given, mae, r2, relative, ridge, rmse, same, standardize, table
 
 # ---- astronomy and particle physics ----
 

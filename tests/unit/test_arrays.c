@@ -45,6 +45,7 @@ static void write_array(const char *type, const char *shape, const void *numbers
 
 static mote_status read_array(const char *name, int rank, size_t *shape, double **numbers)
 {
+    clear(NULL);
     data = (mote_task_data){.context = context, .folder = folder};
     return mote_arrays_read(&data, "x.npy", name, rank, shape, numbers);
 }
@@ -125,7 +126,7 @@ static void test_refused(void **state)
     expect_refusal(1, (size_t[]){0}, "array x: expected FP32, FP64, int16, int32, uint8 or bool, found int64");
     folder_cut(folder_path("x.npy"), 1);
     expect_refusal(1, (size_t[]){0}, "x.npy");
-    data = (mote_task_data){.context = context, .folder = folder};
+    clear(NULL);
     assert_int_equal(mote_arrays_read(&data, "absent.npy", "x", 1, shape, &numbers), MOTE_ERROR_IO);
 }
 
