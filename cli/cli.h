@@ -13,8 +13,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 typedef int cli_verb(int argc, char **argv);
 
 /* One function a verb, in the table of main.c. argv[0] is the verb. Returns the exit status. */
-cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_plan, cli_report, cli_bench,
-    cli_study;
+cli_verb cli_info, cli_cast, cli_inspect, cli_train, cli_eval, cli_fold, cli_plan, cli_report, cli_bench, cli_study;
 extern const char cli_info_help[], cli_cast_help[], cli_inspect_help[], cli_train_help[], cli_eval_help[],
     cli_fold_help[], cli_plan_help[], cli_report_help[], cli_bench_help[], cli_study_help[];
 

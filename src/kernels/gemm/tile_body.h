@@ -196,7 +196,8 @@ static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 FOR_VECTORS(1)
 static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
 TILE(PLAIN, 7, 2)
-TILE(PLAIN, 8, 2) TILE(PLAIN, 9, 2) TILE(PLAIN, 10, 2) TILE(PLAIN, 11, 2)
+TILE(PLAIN, 8, 2)
+TILE(PLAIN, 9, 2) TILE(PLAIN, 10, 2) TILE(PLAIN, 11, 2)
     TILE(PLAIN, 12, 2) static tile_function *const tall[TALL - SHORT] = {
         tile_PLAIN_7_2, tile_PLAIN_8_2, tile_PLAIN_9_2, tile_PLAIN_10_2, tile_PLAIN_11_2, tile_PLAIN_12_2};
 #endif
