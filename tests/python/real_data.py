@@ -64,6 +64,10 @@ FOLDERS = {
     "enso": "climate/enso_indices",
     "power_transformer": "energy/ett_h1",
     "sea_ice": "climate/sea_ice_extent",
+    "qm7": "quantum_chemistry/qm7",
+    "airfoil_noise": "engineering/airfoil_self_noise",
+    "eeg_eye_state": "neuroscience/eeg_eye_state",
+    "grasshopper_spikes": "neuroscience/grasshopper_auditory",
 }
 
 

@@ -36,6 +36,7 @@ TABLES = [
     ("enso", "soi.long.csv", ",", 1),
     ("power_transformer", "ETTh1.csv.gz", ",", "OT"),
     ("sea_ice", "seaice.csv", ",", "Extent"),
+    ("airfoil_noise", "data.csv.gz", ",", 5),
 ]
 ARRAYS = [
     ("rmd17_ethanol", "rmd17_ethanol_train_01.npz", "coords"),
@@ -54,6 +55,14 @@ SEQUENCES = [
     ("secondary_structure", "sampled.fasta.gz", "X"),
     ("secondary_structure", "mask.fasta.gz", "2"),
     ("sars_cov_2", "example_sequences.fasta.gz", None),
+]
+# Task and file of what is damaged in fewer ways.
+OTHERS = [
+    ("splice_sites", "splice.arff.gz"),
+    ("eeg_eye_state", "eeg_eye_state.arff.gz"),
+    ("grasshopper_spikes", "grasshopper_stimulus2.txt.gz"),
+    ("airfoil_noise", "test_mask.csv.gz"),
+    ("qm7", "qm7.xyz.gz"),
 ]
 
 
@@ -96,10 +105,10 @@ def cut(source, target):
 
 
 def test_all_are_damaged():
-    assert {files[0] for files in TABLES + ARRAYS + SEQUENCES} | {"splice_sites"} == set(FOLDERS)
+    assert {files[0] for files in TABLES + ARRAYS + SEQUENCES + OTHERS} == set(FOLDERS)
 
 
-@pytest.mark.parametrize("task, name", sorted({(t[0], t[1]) for t in TABLES + ARRAYS + SEQUENCES} | {("splice_sites", "splice.arff.gz")}))
+@pytest.mark.parametrize("task, name", sorted({(t[0], t[1]) for t in TABLES + ARRAYS + SEQUENCES + OTHERS}))
 def test_cut_or_empty(copied, tmp_path, task, name):
     source, target = copied(task, name)
     cut(source, target)
@@ -114,7 +123,7 @@ def test_cut_or_empty(copied, tmp_path, task, name):
 def test_tables(copied, tmp_path, task, name, separator, column):
     source, target = copied(task, name)
     rows = list(csv.reader(io.StringIO(read_text(source)), delimiter=separator))
-    at, first = (column, 0 if task == "higgs" else 1) if isinstance(column, int) else (rows[0].index(column), 1)
+    at, first = (column, 0 if task in ("higgs", "airfoil_noise") else 1) if isinstance(column, int) else (rows[0].index(column), 1)
 
     def damage(change):
         changed = [list(row) for row in rows[: first + 40]] + rows[first + 40 :]
@@ -154,6 +163,25 @@ def test_splice_sites(copied, tmp_path, damage):
     lines = lines[: begin + 1] if damage == "no rows" else lines[:begin] + lines[begin + 1 :] if damage == "no data line" else lines
     write_text(target, "\n".join(lines))
     expect_refusal("splice_sites", tmp_path, target)
+
+
+@pytest.mark.parametrize(
+    "task, name, line, changed",
+    [
+        ("qm7", "qm7.xyz.gz", 2, "Fe 0 0 0"),
+        ("qm7", "qm7.xyz.gz", 3, "H 0 nan 0"),
+        ("eeg_eye_state", "eeg_eye_state.arff.gz", -5, "1,2,3"),
+        ("grasshopper_spikes", "grasshopper_stimulus2.txt.gz", 7, "350 x"),
+        ("grasshopper_spikes", "grasshopper_spike_times1.txt", -1, "10000001"),
+        ("airfoil_noise", "test_mask.csv.gz", 4, "2,0,0,0,0,0,0,0,0,0"),
+    ],
+)
+def test_lines(copied, tmp_path, task, name, line, changed):
+    source, target = copied(task, name)
+    lines = read_text(source).splitlines()
+    lines[line] = changed
+    write_text(target, "\n".join(lines))
+    expect_refusal(task, tmp_path, target)
 
 
 @pytest.mark.parametrize("task, name, array", ARRAYS)

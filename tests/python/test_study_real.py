@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mote
-from real_data import FOLDERS, auroc, check_baselines, check_score, column, fifth, given, mae, r2, relative, ridge, rmse, same, standardize, table
+from real_data import FOLDERS, auroc, check_baselines, check_score, column, fifth, given, mae, open_text, r2, relative, ridge, rmse, same, standardize, table
 
 # ---- astronomy and particle physics ----
 
@@ -271,6 +271,21 @@ def test_pneumonia(data_folder):
     same(data.training, image=((x - mean) / deviation)[..., None], **{"class": c.ravel()})
     same(data.test, image=((xt - mean) / deviation)[..., None], **{"class": ct.ravel()})
     check_two_classes(data, 1e-2, "image")
+
+
+def test_airfoil_noise(data_folder):
+    folder, data = given(data_folder, "airfoil_noise")
+    with open_text(folder / "data.csv.gz") as file:
+        rows = np.loadtxt(file, delimiter=",", dtype=np.float32).astype(float)
+    with open_text(folder / "test_mask.csv.gz") as file:
+        tested = np.loadtxt(file, delimiter=",", dtype=int)[:, 0] == 1
+    assert rows.shape == (1503, 6) and 100 < tested.sum() < 200
+    a, b, _, _ = standardize(rows[~tested, :5], rows[tested, :5])
+    ya, yb, mean, deviation = standardize(rows[~tested, 5], rows[tested, 5])
+    same(data.training, features=a, level=ya)
+    same(data.test, features=b, level=yb)
+    check_baselines(data, rmse(rows[tested, 5], mean), deviation * rmse(yb, ridge(a, ya, b, 1e-6).ravel()))
+    check_score(data, lambda guess: deviation * rmse(yb, guess), yb.shape)
 
 
 def test_all_are_tested():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mote
-from real_data import auroc, check_baselines, check_score, column, fifth, given, ridge, rmse, same, standardize, table
+from real_data import auroc, check_baselines, check_score, column, fifth, given, mae, open_text, ridge, rmse, same, standardize, table
 
 ELEMENTS = ["C", "N", "O", "S", "F", "Cl", "Br", "I", "P"]  # and any other
 TOKEN = re.compile(r"\[[^\]]*\]|Br|Cl|[BCNOPSFIbcnops]|%\d\d|\d|[.()=#$:/\\-]")
@@ -211,3 +211,49 @@ def test_split_by_scaffolds(tmp_path, turned):
     data = mote.study_data("hiv", tmp_path)
     assert sorted(data.training["mask"].sum(1)) == sorted(counted(s)[0] for s in biphenyl + benzene + ketone)
     assert sorted(zip(data.test["mask"].sum(1), data.test["active"])) == [(7, 0), (13, 1)]
+
+
+# ---- atoms in space ----
+
+
+def test_qm7(data_folder):
+    folder, data = given(data_folder, "qm7")
+    with open_text(folder / "qm7.xyz.gz") as file:
+        lines = file.read().splitlines()
+    molecules, at = [], 0
+    while at < len(lines) and lines[at].strip():
+        count = int(lines[at])
+        energy = float(re.search(r"atomization_energy_pbe0_kcal_mol=(\S+)", lines[at + 1])[1])
+        atoms = [line.split() for line in lines[at + 2 : at + 2 + count]]
+        molecules.append((energy, [a[0] for a in atoms], np.array([a[1:4] for a in atoms], float)))
+        at += 2 + count
+    assert len(molecules) == 7101 and max(len(m[1]) for m in molecules) == 23
+    train, test = fifth(7, len(molecules))
+    charges = {"H": 1, "C": 6, "N": 7, "O": 8, "S": 16}
+    counts = np.array([[m[1].count(e) for e in charges] for m in molecules], float)
+    energies = np.array([m[0] for m in molecules])
+    rest = energies - counts @ np.linalg.lstsq(counts[train], energies[train], rcond=None)[0]
+    ya, yb, mean, deviation = standardize(rest[train], rest[test])
+    same(data.training, energy=ya)
+    same(data.test, energy=yb)
+    for sample in (0, 1, 500, len(test) - 1):
+        _, names, places = molecules[test[sample]]
+        n, apart = len(names), np.linalg.norm(places[:, None] - places, axis=2)
+        z = np.array([charges[e] for e in names], float)
+        near = np.where((apart < 6) & ~np.eye(n, dtype=bool), 0.5 + 0.5 * np.cos(np.pi * apart / 6), 0)
+        for name, expected in (("distances", np.minimum(apart, 6)), ("weights", near)):
+            padded = np.zeros((23, 23))
+            padded[:n, :n] = expected
+            assert np.abs(data.test[name][sample] - padded).max() < 1e-5
+        assert data.test["mask"][sample].sum() == n
+        assert (data.test["elements"][sample].sum(0) == counts[test[sample]]).all()
+        coulomb = np.where(np.eye(n, dtype=bool), 0.5 * z**2.4, np.outer(z, z) * 0.529177 / np.maximum(apart, 0.1))
+        lower = np.zeros((23, 23))
+        lower[np.tril_indices(23)] = data.test["Coulomb matrix"][sample]
+        full = lower + np.tril(lower, -1).T
+        norms = np.linalg.norm(full, axis=1)[:n]
+        assert (np.diff(norms) < 1e-3).all()
+        assert np.sort(full[:n, :n].ravel()) == pytest.approx(np.sort(coulomb.ravel()), rel=1e-4, abs=1e-4)
+    matrices = [split["Coulomb matrix"].astype(float) for split in (data.training, data.test)]
+    check_baselines(data, mae(rest[test], mean), deviation * mae(yb, ridge(matrices[0], ya, matrices[1], 1e-4).ravel()))
+    check_score(data, lambda guess: deviation * mae(yb, guess), yb.shape)

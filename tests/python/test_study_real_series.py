@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 
-from real_data import Draws, accuracy, check_baselines, check_score, column, frequencies, given, ridge, rmse, same, standardize, table
+from real_data import Draws, accuracy, auroc, check_baselines, check_score, column, frequencies, given, open_text, ridge, rmse, same, standardize, table
 
 # ---- climate ----
 
@@ -188,3 +188,56 @@ def test_well_log_facies(data_folder):
     guess = ridge(a.reshape(-1, 8), np.eye(9)[classes], b.reshape(-1, 8), 1e-3)
     check_baselines(data, accuracy(t, np.tile(frequencies(classes, 9), (t.size, 1))), accuracy(t, guess))
     check_score(data, lambda guess: accuracy(t, guess), (*t.shape, 9))
+
+
+# ---- nerves ----
+
+
+def test_eeg_eye_state(data_folder):
+    folder, data = given(data_folder, "eeg_eye_state")
+    with open_text(folder / "eeg_eye_state.arff.gz") as file:
+        lines = [line.strip() for line in file]
+    begin = [line.lower() for line in lines].index("@data") + 1
+    rows = np.array([line.split(",") for line in lines[begin:] if line and not line.startswith("%")], np.float32).astype(float)
+    assert rows.shape == (14980, 15) and set(rows[:, 14]) == {0, 1}
+    blocks = np.arange(len(rows) // 256)
+    windows = 256 * np.arange(len(rows) // 256)[:, None] + np.arange(0, 256 - 32 + 1, 4)
+    parts = [windows[blocks % 3 != 2].ravel(), windows[blocks % 3 == 2].ravel()]
+    assert not {r for w in parts[0] for r in range(w, w + 32)} & {r for w in parts[1] for r in range(w, w + 32)}
+    x, xt = (rows[w[:, None] + np.arange(32), :14] for w in parts)
+    c, ct = (rows[w + 31, 14].astype(int) for w in parts)
+    middle = np.sort(x.reshape(-1, 14), axis=0)[x.size // 14 // 2]
+    x, xt = (np.clip(part, middle - 200, middle + 200) for part in (x, xt))
+    mean, deviation = x.reshape(-1, 14).mean(0), x.reshape(-1, 14).std(0)
+    a, b = (x - mean) / deviation, (xt - mean) / deviation
+    same(data.training, signal=a, closed=c)
+    same(data.test, signal=b, closed=ct)
+    told = ridge(a.reshape(len(a), -1), np.eye(2)[c], b.reshape(len(b), -1), 1)
+    check_baselines(data, np.mean(ct == frequencies(c, 2).argmax()), accuracy(ct, told))
+    check_score(data, lambda guess: accuracy(ct, guess), (len(ct), 2))
+
+
+def test_grasshopper_spikes(data_folder):
+    folder, data = given(data_folder, "grasshopper_spikes")
+    parts = {False: ([], []), True: ([], [])}
+    for recording in (1, 2):
+        with open_text(folder / f"grasshopper_stimulus{recording}.txt.gz") as file:
+            amplitude = np.loadtxt(file)[:, 1].astype(np.float32).astype(float)
+        loudness = np.log(np.maximum(amplitude, 1e-3)).reshape(-1, 10).mean(1).reshape(-1, 2)
+        with open_text(folder / f"grasshopper_spike_times{recording}.txt") as file:
+            times = np.array([float(line) for line in file if line.strip() and not line.startswith("#")])
+        fired = np.zeros(10000, int)
+        fired[(times // 1000).astype(int)] = 1
+        assert 800 < fired.sum() <= len(times) < 1000
+        for block in range(20):
+            for start in range(block * 500 + 1, block * 500 + 469):
+                at = np.arange(start, start + 32)
+                parts[block % 4 == 3][0].append(np.concatenate([loudness[at], fired[at - 1, None]], 1))
+                parts[block % 4 == 3][1].append(fired[start + 31])
+    (x, c), (xt, ct) = (tuple(np.array(part) for part in parts[tested]) for tested in (False, True))
+    mean, deviation = x.reshape(-1, 3).mean(0), x.reshape(-1, 3).std(0)
+    a, b = (x - mean) / deviation, (xt - mean) / deviation
+    same(data.training, heard=a, fired=c)
+    same(data.test, heard=b, fired=ct)
+    check_baselines(data, 0.5, auroc(ct, ridge(a.reshape(len(a), -1), np.eye(2)[c], b.reshape(len(b), -1), 1e-2)))
+    check_score(data, lambda guess: auroc(ct, guess), (len(ct), 2))
