@@ -187,6 +187,15 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
         ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF_BF16(vectors),                   \
             ROW_OF(INT8_NV, vectors), ROW_OF(FLOAT_NV, vectors), ROW_OF(PLAIN, vectors)                                \
     }
+#define FOR_TALL(vectors)                                                                                              \
+    TILE(PLAIN, 7, vectors)                                                                                            \
+    TILE(PLAIN, 8, vectors)                                                                                            \
+    TILE(PLAIN, 9, vectors) TILE(PLAIN, 10, vectors) TILE(PLAIN, 11, vectors) TILE(PLAIN, 12, vectors)
+#define TALL_TABLE_OF(vectors)                                                                                         \
+    {                                                                                                                  \
+        tile_PLAIN_7_##vectors, tile_PLAIN_8_##vectors, tile_PLAIN_9_##vectors, tile_PLAIN_10_##vectors,               \
+            tile_PLAIN_11_##vectors, tile_PLAIN_12_##vectors                                                           \
+    }
 typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
 
 /* AVX-512 works on two panels of one vector together; AVX2 on one panel of two vectors at a time. */
@@ -195,11 +204,8 @@ static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 #if defined(__AVX512F__)
 FOR_VECTORS(1)
 static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
-TILE(PLAIN, 7, 2)
-TILE(PLAIN, 8, 2)
-TILE(PLAIN, 9, 2) TILE(PLAIN, 10, 2) TILE(PLAIN, 11, 2)
-    TILE(PLAIN, 12, 2) static tile_function *const tall[TALL - SHORT] = {
-        tile_PLAIN_7_2, tile_PLAIN_8_2, tile_PLAIN_9_2, tile_PLAIN_10_2, tile_PLAIN_11_2, tile_PLAIN_12_2};
+FOR_TALL(2)
+static tile_function *const tall[TALL - SHORT] = TALL_TABLE_OF(2);
 #endif
 
 /* Scales out of the ordinary: one row and one vector at a time. */
