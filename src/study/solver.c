@@ -17,6 +17,7 @@ mote_status mote_solve(mote_context *context, const mote_solver_options *options
 
 #include <cvode/cvode.h>
 #include <nvector/nvector_serial.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sunlinsol/sunlinsol_spgmr.h>
 #include <sunnonlinsol/sunnonlinsol_fixedpoint.h>
@@ -111,9 +112,11 @@ mote_status mote_solve(mote_context *context, const mote_solver_options *options
         double reached = times[0];
         int code = i ? CVode(s.memory, times[i], s.state, &reached, CV_NORMAL) : CV_SUCCESS;
         if (code < 0) {
+            char *name = CVodeGetReturnFlagName(code); /* ours to free */
             status =
                 mote_fail(context, MOTE_ERROR_UNSUPPORTED, "differential equations: CVODE stopped at time %g of %g: %s",
-                          reached, times[time_count - 1], CVodeGetReturnFlagName(code));
+                          reached, times[time_count - 1], name ? name : "no memory");
+            free(name);
         } else {
             memcpy(path + i * count, N_VGetArrayPointer(s.state), count * sizeof *path);
         }
