@@ -5,14 +5,6 @@
 #include "models/layers.h"
 #include "models/networks.h"
 
-/* x with reach places of the other end at either end. */
-static mote_value wrap(mote_graph *graph, mote_value x, size_t length, size_t reach)
-{
-    mote_value parts[] = {mote_graph_slice(graph, x, 1, length - reach, reach), x,
-                          mote_graph_slice(graph, x, 1, 0, reach)};
-    return mote_graph_concatenate(graph, 3, parts, 1);
-}
-
 mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x, const mote_convolution_line *shape)
 {
     mote_layout layout;
@@ -28,7 +20,7 @@ mote_value mote_convolve_line(mote_graph *graph, const char *name, mote_value x,
                                       .dilation_height = 1,
                                       .dilation_width = dilation};
     mote_graph_enter(graph, name);
-    x = shape->around && reach ? wrap(graph, x, length, reach) : x;
+    x = shape->around && reach ? mote_wrap(graph, x, 1, reach) : x;
     const size_t padded = length + (shape->around ? 2 * reach : 0);
     mote_value weight = mote_graph_parameter(graph, "weight", 4, weight_shape, MOTE_INITIAL_NORMAL,
                                              sqrt(2.0 / (double)(shape->width * channels)));

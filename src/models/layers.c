@@ -83,3 +83,11 @@ size_t mote_extent(const mote_graph *graph, mote_value value, int dimension)
     }
     return mote_layout_of(graph, value)->shape[dimension];
 }
+
+mote_value mote_wrap(mote_graph *graph, mote_value x, int axis, size_t reach)
+{
+    const size_t extent = mote_extent(graph, x, axis);
+    mote_value parts[] = {mote_graph_slice(graph, x, axis, extent - reach, reach), x,
+                          mote_graph_slice(graph, x, axis, 0, reach)};
+    return mote_graph_concatenate(graph, 3, parts, axis);
+}

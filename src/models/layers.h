@@ -27,6 +27,9 @@ mote_value mote_apply_norm(mote_graph *graph, const mote_layer *layer, mote_valu
 mote_value mote_apply_linear_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x);
 mote_value mote_apply_norm_by_rows(mote_graph *graph, const mote_layer *layer, mote_value x);
 
+/* x with reach places of the other end at either end of an axis, as on a ring. */
+mote_value mote_wrap(mote_graph *graph, mote_value x, int axis, size_t reach);
+
 /* Extent of a dimension; 0 where there is none, as after a mistake. */
 size_t mote_extent(const mote_graph *graph, mote_value value, int dimension);
 

@@ -5,15 +5,6 @@
 #include "models/layers.h"
 #include "models/networks.h"
 
-/* x with reach places of the other end at either end of an axis. */
-static mote_value wrap(mote_graph *graph, mote_value x, int axis, size_t reach)
-{
-    const size_t extent = mote_extent(graph, x, axis);
-    mote_value parts[] = {mote_graph_slice(graph, x, axis, extent - reach, reach), x,
-                          mote_graph_slice(graph, x, axis, 0, reach)};
-    return mote_graph_concatenate(graph, 3, parts, axis);
-}
-
 mote_value mote_convolve_plane(mote_graph *graph, const char *name, mote_value x, const mote_convolution_plane *shape)
 {
     const size_t channels = mote_extent(graph, x, 3), width = shape->width, reach = width / 2;
@@ -26,7 +17,7 @@ mote_value mote_convolve_plane(mote_graph *graph, const char *name, mote_value x
                                       .dilation_width = 1};
     mote_graph_enter(graph, name);
     if (shape->around && reach) {
-        x = wrap(graph, wrap(graph, x, 1, reach), 2, reach);
+        x = mote_wrap(graph, mote_wrap(graph, x, 1, reach), 2, reach);
     }
     mote_value weight =
         mote_graph_parameter(graph, "weight", 4, (size_t[]){shape->filters, width, width, channels},

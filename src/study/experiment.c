@@ -6,11 +6,10 @@
 
 #include "graph/core.h"
 #include "graph/graph.h"
-#include "kernels/update/update.h"
 #include "mote/file.h"
 #include "mote/machine.h"
-#include "mote/optimizer.h"
 #include "study/data.h"
+#include "train/optimizer.h"
 #include "train/schedule.h"
 
 /* A graph for batches of one size, and its plan. */
@@ -111,17 +110,6 @@ static void get_weights(const session *s, float *weights)
     }
 }
 
-static double gradient_norm(const session *s)
-{
-    double sum = 0;
-    for (mote_value v = 0; v < s->graph->value_count; v++) {
-        const float *gradient =
-            mote_graph_is_parameter(s->graph, v) ? mote_plan_data(s->plan, mote_graph_gradient(s->graph, v)) : NULL;
-        sum += gradient ? mote_sum_squares(s->data->context, mote_value_count(s->graph, v), gradient) : 0;
-    }
-    return sqrt(sum);
-}
-
 /* ---- training ---- */
 
 typedef struct course {
@@ -158,9 +146,8 @@ static mote_status step(course *c, size_t index, mote_experiment_cost *cost)
     if (status != MOTE_OK) {
         return status;
     }
-    const double loss = (double)*(const float *)mote_plan_data(s->plan, s->outputs.loss), norm = gradient_norm(s);
-    cost->last_loss = loss;
-    cost->least_loss = index == 0 || loss < cost->least_loss ? loss : cost->least_loss;
+    const double loss = (double)*(const float *)mote_plan_data(s->plan, s->outputs.loss),
+                 norm = mote_gradient_norm(s->data->context, s->graph, s->plan);
     cost->diverged = !isfinite(loss) || !isfinite(norm);
     if (!cost->diverged) {
         mote_optimizer_settings settings = {

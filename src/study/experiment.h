@@ -23,8 +23,7 @@ typedef struct mote_experiment_cost {
     uint64_t bytes; /* of the weights in a file, matrices in the policy's format */
     double seconds; /* measured */
     double joules;  /* modelled: of all steps, or of one test sample */
-    double least_loss, last_loss;
-    bool diverged; /* a loss or gradient was not finite, so training stopped */
+    bool diverged;  /* a loss or gradient was not finite, so training stopped */
 } mote_experiment_cost;
 
 /* Numbers in the weights of a task's model. Errors: those of graphs, where it cannot be built. */

@@ -1,7 +1,6 @@
 /* From results of single experiments to the figures of a study: means, spreads, differences. */
 #include <math.h>
 
-#include "study/data.h"
 #include "study/study.h"
 
 typedef struct sums {

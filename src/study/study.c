@@ -56,8 +56,8 @@ static size_t settings_of(const mote_study_plan *plan)
 static bool stops(void *user)
 {
     shared *s = user;
-    const mote_study_progress waiting = {.done = s->done, .total = s->total};
     pthread_mutex_lock(&s->lock);
+    const mote_study_progress waiting = {.done = s->done, .total = s->total};
     s->stopping = s->stopping || (s->callback && s->callback(s->user, &waiting) != 0);
     bool stopping = s->stopping;
     pthread_mutex_unlock(&s->lock);
@@ -297,9 +297,13 @@ static void *work(void *argument)
     mote_context *context;
     const int threads = s->context->threads / (int)s->plan->options.jobs;
     mote_context_options options = {.threads = threads > 0 ? threads : 1, .allocator = &s->context->allocator};
-    mote_status status = mote_context_create(&options, &context, s->message, sizeof s->message);
+    char message[sizeof s->message];
+    mote_status status = mote_context_create(&options, &context, message, sizeof message);
     if (status != MOTE_OK) {
+        pthread_mutex_lock(&s->lock);
         s->status = status;
+        memcpy(s->message, message, sizeof message);
+        pthread_mutex_unlock(&s->lock);
         return NULL;
     }
     context->fault = s->context->fault;

@@ -1,5 +1,6 @@
 #include "train/optimizer.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "graph/core.h"
@@ -181,4 +182,15 @@ void mote_optimizer_step(mote_optimizer *optimizer, const mote_plan *plan, const
         }
         position += count;
     }
+}
+
+double mote_gradient_norm(const mote_context *context, const mote_graph *graph, const mote_plan *plan)
+{
+    double sum = 0;
+    for (mote_value v = 0; v < graph->value_count; v++) {
+        const float *gradient =
+            mote_graph_is_parameter(graph, v) ? mote_plan_data(plan, mote_graph_gradient(graph, v)) : NULL;
+        sum += gradient ? mote_sum_squares(context, mote_value_count(graph, v), gradient) : 0;
+    }
+    return sqrt(sum);
 }

@@ -11,6 +11,9 @@ typedef struct mote_optimizer_state {
     mote_tensor tensor;
 } mote_optimizer_state;
 
+/* Norm of all parameters' gradients in a plan of graph together. */
+double mote_gradient_norm(const mote_context *context, const mote_graph *graph, const mote_plan *plan);
+
 size_t mote_optimizer_state_count(const mote_optimizer *optimizer);
 mote_optimizer_state *mote_optimizer_get_state(mote_optimizer *optimizer, size_t index);
 

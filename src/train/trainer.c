@@ -315,46 +315,35 @@ static mote_status load_batch(mote_trainer *t, size_t part)
 }
 
 /* Calls visit for every parameter's gradient, of which offset values came before. */
-typedef void visit_gradient(mote_trainer *t, float *gradient, size_t count, size_t offset, double *sum);
+typedef void visit_gradient(mote_trainer *t, float *gradient, size_t count, size_t offset);
 
-static double each_gradient(mote_trainer *t, visit_gradient *visit)
+static void each_gradient(mote_trainer *t, visit_gradient *visit)
 {
-    double sum = 0;
     size_t offset = 0;
     for (int v = 0; v < t->graph->value_count; v++) {
         float *gradient =
             mote_graph_is_parameter(t->graph, v) ? mote_plan_data(t->plan, mote_graph_gradient(t->graph, v)) : NULL;
         if (gradient) {
-            visit(t, gradient, mote_value_count(t->graph, v), offset, &sum);
+            visit(t, gradient, mote_value_count(t->graph, v), offset);
             offset += mote_value_count(t->graph, v);
         }
     }
-    return sum;
 }
 
-static void keep(mote_trainer *t, float *gradient, size_t count, size_t offset, double *sum)
+static void keep(mote_trainer *t, float *gradient, size_t count, size_t offset)
 {
-    (void)sum;
     memcpy(t->accumulated + offset, gradient, count * sizeof *gradient);
 }
 
-static void accumulate(mote_trainer *t, float *gradient, size_t count, size_t offset, double *sum)
+static void accumulate(mote_trainer *t, float *gradient, size_t count, size_t offset)
 {
-    (void)sum;
     mote_map_binary(t->context, MOTE_BINARY_ADD, count, t->accumulated + offset, 1, gradient, 1,
                     t->accumulated + offset);
 }
 
-static void restore(mote_trainer *t, float *gradient, size_t count, size_t offset, double *sum)
+static void restore(mote_trainer *t, float *gradient, size_t count, size_t offset)
 {
-    (void)sum;
     memcpy(gradient, t->accumulated + offset, count * sizeof *gradient);
-}
-
-static void square(mote_trainer *t, float *gradient, size_t count, size_t offset, double *sum)
-{
-    (void)offset;
-    *sum += mote_sum_squares(t->context, count, gradient);
 }
 
 /* A seed that no other step or part has. */
@@ -388,7 +377,7 @@ static mote_status run_parts(mote_trainer *t)
         }
         float loss = *(const float *)mote_plan_data(t->plan, t->model.loss);
         t->loss += (double)loss / (double)parts;
-        if (!isfinite(loss) || (parts > 1 && !isfinite(each_gradient(t, square)))) {
+        if (!isfinite(loss) || (parts > 1 && !isfinite(mote_gradient_norm(t->context, t->graph, t->plan)))) {
             return find_nonfinite(t, part);
         }
         if (parts > 1) {
@@ -419,7 +408,7 @@ mote_status mote_trainer_step(mote_trainer *t)
         return status;
     }
     double parts = (double)o->accumulation;
-    t->gradient_norm = sqrt(each_gradient(t, square)) / parts;
+    t->gradient_norm = mote_gradient_norm(t->context, t->graph, t->plan) / parts;
     if (!isfinite(t->gradient_norm)) {
         return find_nonfinite(t, o->accumulation - 1);
     }
