@@ -7,6 +7,7 @@
 #include "kernels/convert/convert.h"
 #include "kernels/gemm/kernel.h"
 #include "kernels/map/map.h"
+#include "kernels/matrix/matrix.h"
 #include "kernels/norm/norm.h"
 #include "kernels/quantize/kernel.h"
 #include "kernels/random/random.h"
@@ -57,7 +58,8 @@ typedef struct mote_kernels {
     mote_attention_gradient_fn *attention_gradient;
     mote_attention_dot_fn *attention_dot;
     mote_attention_finish_fn *attention_finish;
-    mote_attention_turn_fn *attention_turn;
+    mote_transpose_fn *transpose;
+    mote_sum_columns_fn *sum_columns;
     mote_attention_add_biases_fn *attention_add_biases;
     mote_attention_gather_bias_fn *attention_gather_bias;
     mote_attention_gate_fn *attention_gate;

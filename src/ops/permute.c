@@ -134,7 +134,7 @@ static void turn(const walk *w, size_t rows, size_t columns, const float *from, 
 {
     size_t whole_rows = rows - rows % GRAIN, whole_columns = columns - columns % GRAIN;
     if (whole_rows && whole_columns) {
-        w->kernels->attention_turn(whole_rows, whole_columns, from, w->row_stride, to, w->column_stride);
+        w->kernels->transpose(whole_rows, whole_columns, from, w->row_stride, to, w->column_stride);
     }
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = r < whole_rows ? whole_columns : 0; c < columns; c++) {

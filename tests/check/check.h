@@ -75,7 +75,7 @@ check_function check_sum_squares, time_sum_squares;
 check_function check_update_lift_blocks, time_update_lift_blocks;
 check_function check_attention_softmax, time_attention_softmax, check_attention_gradient, time_attention_gradient;
 check_function check_attention_dot, time_attention_dot, check_attention_finish, time_attention_finish;
-check_function check_attention_turn, time_attention_turn;
+check_function check_transpose, time_transpose, check_sum_columns, time_sum_columns;
 check_function check_attention_add_biases, time_attention_add_biases;
 check_function check_attention_gather_bias, time_attention_gather_bias;
 check_function check_attention_gate, time_attention_gate;

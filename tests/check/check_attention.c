@@ -218,30 +218,6 @@ void check_attention_finish(const check_kernel *kernel)
     }
 }
 
-void check_attention_turn(const check_kernel *kernel)
-{
-    for (int n = 0; n < 40; n++) {
-        size_t rows = kernel->tile * (1 + check_below(4)), columns = kernel->tile * (1 + check_below(4));
-        size_t from_stride = columns + check_below(5), to_stride = rows + check_below(5);
-        float *from = check_buffer(IN, ((rows - 1) * from_stride + columns) * sizeof *from);
-        float *to = check_buffer(OUT, ((columns - 1) * to_stride + rows) * sizeof *to);
-        for (size_t i = 0; i < (rows - 1) * from_stride + columns; i++) {
-            from[i] = (float)i;
-        }
-        ((mote_attention_turn_fn *)kernel->function)(rows, columns, from, from_stride, to, to_stride);
-        for (size_t i = 0; i < rows * columns; i++) {
-            size_t r = i / columns, c = i % columns;
-            if (to[c * to_stride + r] != from[r * from_stride + c]) {
-                check_fail("%zu by %zu: row %zu column %zu", rows, columns, r, c);
-                return;
-            }
-        }
-        if (!check_intact(OUT)) {
-            check_fail("bytes around the result");
-        }
-    }
-}
-
 /* ---- timings: a tile of twelve rows and 256 keys ---- */
 
 enum { TIMED_PIECES = 8, TIMED = TIMED_PIECES * MOTE_GEMM_WIDTH };
@@ -256,7 +232,7 @@ typedef struct timing {
 
 static timing prepare(const check_kernel *kernel)
 {
-    size_t bytes = (size_t)TIMED * MOTE_ATTENTION_TURN * sizeof(float); /* more than the pieces */
+    size_t bytes = (size_t)TIMED * 16 * sizeof(float); /* more than the pieces */
     timing t = {.kernel = kernel, .scores = check_buffer(IN, bytes), .p = check_buffer(OUT, bytes)};
     t.ds = check_buffer(OUT_TWO, bytes);
     for (size_t i = 0; i < bytes / sizeof(float); i++) {
@@ -296,13 +272,6 @@ static void call_finish(void *argument)
                                                       MOTE_GEMM_WIDTH);
 }
 
-static void call_turn(void *argument)
-{
-    timing *t = argument;
-    ((mote_attention_turn_fn *)t->kernel->function)(MOTE_ATTENTION_TURN, TIMED, t->scores, TIMED, t->p,
-                                                    MOTE_ATTENTION_TURN);
-}
-
 static void report(const check_kernel *kernel, const char *what, size_t bytes, void (*call)(void *))
 {
     timing t = prepare(kernel);
@@ -324,9 +293,4 @@ void time_attention_dot(const check_kernel *kernel) { report(kernel, "256", 2 * 
 void time_attention_finish(const check_kernel *kernel)
 {
     report(kernel, "12 x 32", MOTE_ATTENTION_PIECE * sizeof(float), call_finish);
-}
-
-void time_attention_turn(const check_kernel *kernel)
-{
-    report(kernel, "16 x 256", (size_t)MOTE_ATTENTION_TURN * TIMED * sizeof(float), call_turn);
 }

@@ -124,7 +124,8 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
     int32_t *row_scales = check_buffer(ROW_SCALES, (size_t)rows * blocks * 4);
     int32_t *column_scales = check_buffer(COLUMN_SCALES, (size_t)panels * blocks * MOTE_GEMM_PANEL * 4);
     int32_t *corrections = check_buffer(CORRECTIONS, (size_t)rows * blocks * 4);
-    float *sums = check_buffer(SUMS, (size_t)rows * MOTE_GEMM_WIDTH * 4), before[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+    int pieces = panels > 2 ? 2 : 1, last = (pieces - 1) * MOTE_GEMM_PIECE + rows * MOTE_GEMM_WIDTH;
+    float *sums = check_buffer(SUMS, (size_t)last * 4), before[2 * MOTE_GEMM_PIECE];
     for (int r = 0; r < rows; r++) {
         for (size_t b = 0; b < blocks; b++) {
             int32_t sum = 0;
@@ -146,15 +147,16 @@ static void check_one_tile(const check_kernel *kernel, mote_gemm_kind kind, bool
     for (size_t i = 0; i < (size_t)panels * blocks * MOTE_GEMM_PANEL; i++) {
         column_scales[i] = random_scale(kind, careful, MOTE_GEMM_COLUMN_BIAS);
     }
-    for (int i = 0; i < rows * MOTE_GEMM_WIDTH; i++) {
+    for (int i = 0; i < last; i++) {
         before[i] = sums[i] = (float)((int)check_below(2001) - 1000);
     }
     mote_gemm_rows a = {values, stride, row_scales, corrections, blocks};
     mote_gemm_columns b = {columns, panel, column_scales, blocks * MOTE_GEMM_PANEL};
-    ((mote_gemm_tile_fn *)kernel->function)(kind, careful, rows, panels, blocks, &a, &b, sums);
+    ((mote_gemm_tile_fn *)kernel->function)(kind, careful, rows, panels, blocks, &a, &b, NULL, sums);
     for (int r = 0; r < rows; r++) {
-        for (int c = 0; c < MOTE_GEMM_WIDTH; c++) {
-            int p = c / MOTE_GEMM_PANEL, lane = c % MOTE_GEMM_PANEL, at = r * MOTE_GEMM_WIDTH + c;
+        for (int c = 0; c < pieces * MOTE_GEMM_WIDTH; c++) {
+            int p = c / MOTE_GEMM_PANEL, lane = c % MOTE_GEMM_PANEL;
+            int at = p / 2 * MOTE_GEMM_PIECE + r * MOTE_GEMM_WIDTH + c % MOTE_GEMM_WIDTH;
             float expected = p < panels
                                  ? expected_sum(kind, blocks, values + (size_t)r * stride,
                                                 columns + (size_t)p * panel + 4 * lane, row_scales + (size_t)r * blocks,
@@ -176,7 +178,7 @@ void check_gemm_tile(const check_kernel *kernel)
 {
     for (int kind = 0; kind < MOTE_GEMM_KIND_COUNT; kind++) {
         for (int rows = 1; rows <= MOTE_GEMM_ROWS && offered(kernel, kind); rows++) {
-            for (int panels = 1; panels <= 2; panels++) {
+            for (int panels = 1; panels <= MOTE_GEMM_PANELS; panels++) {
                 for (size_t blocks = 1; blocks <= 9; blocks += 1 + check_below(3)) {
                     check_one_tile(kernel, (mote_gemm_kind)kind, false, rows, panels, blocks);
                     check_one_tile(kernel, (mote_gemm_kind)kind, true, rows, panels, blocks);
@@ -398,7 +400,7 @@ static void expect_few(mote_gemm_kind kind, const mote_element *element, int row
         mote_gemm_expand_panel__c(kind, element, blocks * MOTE_MX_BLOCK, b->codes + (size_t)p * b->stride, values);
         mote_gemm_expand_scales__c(parts == 2, b->field, blocks * parts * MOTE_GEMM_PANEL,
                                    b->scales + (size_t)p * b->scale_stride, scales);
-        mote_gemm_tile__c(kind, true, rows, 1, blocks * parts, a, &columns, sums + p * MOTE_GEMM_PANEL);
+        mote_gemm_tile__c(kind, true, rows, 1, blocks * parts, a, &columns, NULL, sums + p * MOTE_GEMM_PANEL);
     }
 }
 

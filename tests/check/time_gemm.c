@@ -18,7 +18,7 @@ static void call_tile(void *argument)
 {
     timing *t = argument;
     size_t blocks = (size_t)BLOCKS << mote_gemm_is_nv(t->kind);
-    ((mote_gemm_tile_fn *)t->kernel->function)(t->kind, false, MOTE_GEMM_ROWS, 2, blocks, &t->a, &t->b, t->sums);
+    ((mote_gemm_tile_fn *)t->kernel->function)(t->kind, false, MOTE_GEMM_ROWS, 2, blocks, &t->a, &t->b, NULL, t->sums);
 }
 
 void time_gemm_tile(const check_kernel *kernel)

@@ -13,10 +13,11 @@ static const mote_kernels *real;
 static double executed[MOTE_GEMM_KIND_COUNT];
 
 static void counting_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
-                          const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums)
+                          const mote_gemm_rows *a, const mote_gemm_columns *b, const mote_gemm_ahead *ahead,
+                          float *sums)
 {
     executed[kind] += (double)rows * panels * MOTE_GEMM_PANEL * (double)blocks * (mote_gemm_is_nv(kind) ? 16 : 32);
-    real->gemm_tile(kind, careful, rows, panels, blocks, a, b, sums);
+    real->gemm_tile(kind, careful, rows, panels, blocks, a, b, ahead, sums);
 }
 
 static void counting_few(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,

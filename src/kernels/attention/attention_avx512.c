@@ -1,7 +1,7 @@
 /* Family attention for AVX-512: sixteen lanes are a vector. */
 #include "kernels/vector/vector_avx512.h"
 
-#include "kernels/attention/turn_body.h"
+#include "kernels/attention/attention_body.h"
 
 void mote_attention_softmax__avx512(int rows, size_t pieces, const mote_attention_range *visible, float scale,
                                     const float *scores, float *maxima, float *sums, float *factors, float *p,
@@ -23,10 +23,4 @@ void mote_attention_finish__avx512(int rows, size_t columns, const float *values
                                    ptrdiff_t stride)
 {
     attention_finish(rows, columns, values, factors, y, stride);
-}
-
-void mote_attention_turn__avx512(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
-                                 size_t to_stride)
-{
-    attention_turn(rows, columns, from, from_stride, to, to_stride);
 }

@@ -21,13 +21,3 @@ void mote_attention_finish__c(int rows, size_t columns, const float *values, con
 {
     attention_finish(rows, columns, values, factors, y, stride);
 }
-
-void mote_attention_turn__c(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
-                            size_t to_stride)
-{
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = 0; c < columns; c++) {
-            to[c * to_stride + r] = from[r * from_stride + c];
-        }
-    }
-}

@@ -334,8 +334,8 @@ static void turn(mote_attention_work *w, int operand, const float *values)
         mote_attention_fill_rows(j, operand, &view, w->rows, w->keys, true, w->scratch, &w->turned);
         return;
     }
-    j->kernels->attention_turn(padded, pieces_of(w->keys) * MOTE_GEMM_WIDTH, values, w->stride, w->turned_values,
-                               w->turned_stride);
+    j->kernels->transpose(padded, pieces_of(w->keys) * MOTE_GEMM_WIDTH, values, w->stride, w->turned_values,
+                          w->turned_stride);
     if (mote_attention_in_place(j, operand)) {
         mote_attention_use_rows(operand, w->turned_values, w->turned_stride, &w->turned);
         return;

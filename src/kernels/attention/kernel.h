@@ -13,8 +13,7 @@
 
 enum {
     MOTE_ATTENTION_PIECE = MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH, /* numbers of a piece */
-    MOTE_ATTENTION_POWER_LOWEST = -100,
-    MOTE_ATTENTION_TURN = 16 /* rows and columns that are transposed together */
+    MOTE_ATTENTION_POWER_LOWEST = -100
 };
 
 /* Keys first .. last - 1 of a tile, which a row sees; first == last: none. */
@@ -54,10 +53,6 @@ typedef float mote_attention_dot_fn(size_t count, const float *x, const float *y
  * MOTE_GEMM_WIDTH; every NaN becomes MOTE_FP32_NAN. */
 typedef void mote_attention_finish_fn(int rows, size_t columns, const float *values, const float *factors, float *y,
                                       ptrdiff_t stride);
-
-/* to[c][r] = from[r][c]; rows and columns multiples of MOTE_ATTENTION_TURN, strides in floats. */
-typedef void mote_attention_turn_fn(size_t rows, size_t columns, const float *from, size_t from_stride, float *to,
-                                    size_t to_stride);
 
 /* ---- additive biases and gates ---- */
 

@@ -11,9 +11,10 @@ static inline vint vi_dot16(vint sum, vint a, vint b) { return _mm256_add_epi32(
 #include "kernels/gemm/few_body.h"
 
 void mote_gemm_tile__avx2(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
-                          const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums)
+                          const mote_gemm_rows *a, const mote_gemm_columns *b, const mote_gemm_ahead *ahead,
+                          float *sums)
 {
-    gemm_tile(kind, careful, rows, panels, blocks, a, b, sums);
+    gemm_tile(kind, careful, rows, panels, blocks, a, b, ahead, sums);
 }
 
 void mote_gemm_expand_row__avx2(mote_gemm_kind kind, const mote_element *element, size_t count, const uint8_t *line,

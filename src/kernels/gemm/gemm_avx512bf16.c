@@ -37,9 +37,10 @@ static inline vint vi_zip(vint even, vint odd, int i)
 #include "kernels/gemm/few_body.h"
 
 void mote_gemm_tile__avx512bf16(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
-                                const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums)
+                                const mote_gemm_rows *a, const mote_gemm_columns *b, const mote_gemm_ahead *ahead,
+                                float *sums)
 {
-    gemm_tile(kind, careful, rows, panels, blocks, a, b, sums);
+    gemm_tile(kind, careful, rows, panels, blocks, a, b, ahead, sums);
 }
 
 void mote_gemm_few__avx512bf16(mote_gemm_kind kind, const mote_element *element, int rows, int panels, size_t blocks,

@@ -60,9 +60,9 @@ static float add_block(bool nv, float total, float sum, int32_t scale_a, int32_t
 }
 
 void mote_gemm_tile__c(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
-                       const mote_gemm_columns *b, float *sums)
+                       const mote_gemm_columns *b, const mote_gemm_ahead *ahead, float *sums)
 {
-    (void)careful; /* it always is */
+    (void)careful, (void)ahead; /* it always is, and asks for nothing */
     bool nv = mote_gemm_is_nv(kind), corrected = kind == MOTE_GEMM_INT8 || kind == MOTE_GEMM_INT8_NV;
     size_t steps = mote_gemm_steps(kind) >> nv;
     for (int r = 0; r < rows; r++) {
@@ -70,7 +70,8 @@ void mote_gemm_tile__c(mote_gemm_kind kind, bool careful, int rows, int panels, 
             int panel = c / MOTE_GEMM_PANEL, lane = c % MOTE_GEMM_PANEL;
             const uint8_t *column = b->values + (size_t)panel * b->stride + 4 * (size_t)lane;
             const uint8_t *row = a->values + (ptrdiff_t)r * (ptrdiff_t)a->stride;
-            float total = sums[r * MOTE_GEMM_WIDTH + c];
+            float *sum_of_all = sums + panel / 2 * MOTE_GEMM_PIECE + r * MOTE_GEMM_WIDTH + c % MOTE_GEMM_WIDTH;
+            float total = *sum_of_all;
             for (size_t block = 0; block < blocks; block++) {
                 size_t at = (size_t)r * a->scale_stride + block;
                 const uint8_t *x = row + 4 * steps * block, *y = column + steps * block * MOTE_GEMM_LINE;
@@ -82,7 +83,7 @@ void mote_gemm_tile__c(mote_gemm_kind kind, bool careful, int rows, int panels, 
                 total = add_block(nv, total, sum, a->scales[at],
                                   b->scales[(size_t)panel * b->scale_stride + block * MOTE_GEMM_PANEL + (size_t)lane]);
             }
-            sums[r * MOTE_GEMM_WIDTH + c] = total;
+            *sum_of_all = total;
         }
     }
 }
@@ -226,6 +227,6 @@ void mote_gemm_few__c(mote_gemm_kind kind, const mote_element *element, int rows
                                   values);
         mote_gemm_expand_scales__c(parts == 2, b->field, parts * MOTE_GEMM_PANEL,
                                    b->scales + panel * b->scale_stride + block * parts * MOTE_GEMM_PANEL, scales);
-        mote_gemm_tile__c(kind, false, rows, 1, parts, &rest, &columns, sums + panel * MOTE_GEMM_PANEL);
+        mote_gemm_tile__c(kind, false, rows, 1, parts, &rest, &columns, NULL, sums + panel * MOTE_GEMM_PANEL);
     }
 }

@@ -1,6 +1,6 @@
 /* Kernel family gemm: products of matrices whose operands lie ready in the cache.
  *
- * A product y = a b^T is worked off in tiles: up to MOTE_GEMM_ROWS rows of a against one or two panels of
+ * A product y = a b^T is worked off in tiles: up to MOTE_GEMM_ROWS rows of a against one to three panels of
  * MOTE_GEMM_PANEL columns. Both operands are expanded first, from their narrow codes to what the arithmetic takes, so
  * that the inner loop only loads and multiplies. A step is one 32-bit word of each row and column:
  *
@@ -37,6 +37,9 @@ enum {
     MOTE_GEMM_FEW = 4,    /* rows that share the work of expanding in registers */
     MOTE_GEMM_PANEL = 16, /* columns of a panel: one 64-byte line a step */
     MOTE_GEMM_WIDTH = 2 * MOTE_GEMM_PANEL,
+    MOTE_GEMM_PIECE = MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH, /* sums of a tile's two panels */
+    MOTE_GEMM_PANELS = 3,                               /* of a tile at most */
+    MOTE_GEMM_WIDE_ROWS = 8,                            /* rows that go best with three panels */
     MOTE_GEMM_LINE = MOTE_GEMM_PANEL * 4,
     MOTE_GEMM_OFFSET = 128 /* INT8: added to the columns' integers, which the instruction wants unsigned */
 };
@@ -99,10 +102,22 @@ enum {
     MOTE_GEMM_POWER_HIGHEST = 180
 };
 
+/* Lines of memory that a tile asks for as it goes, a few with each block of 32, because a processor waits for a dozen
+ * at once at most, and for none the sooner: of what the tiles after it read and write. */
+typedef struct mote_gemm_ahead {
+    uintptr_t columns; /* the next: one line after the other; addresses may lie behind what there is */
+    int lines;         /* of them with each block */
+    uintptr_t result;  /* of the next rows */
+    uintptr_t stride;  /* bytes from row to row */
+    int rows;          /* of them with each block */
+} mote_gemm_ahead;
+
 /* sums[r * MOTE_GEMM_WIDTH + c] += the product of row r and column c over blocks blocks of 32 (nvfp4: of 16, twice as
- * many). rows <= MOTE_GEMM_ROWS, panels 1 or 2. careful: exponents may add up beyond FP32's, or be NaN. */
+ * many). rows <= MOTE_GEMM_ROWS, panels 1 to MOTE_GEMM_PANELS; a third panel's sums begin MOTE_GEMM_PIECE behind the
+ * first's. careful: exponents may add up beyond FP32's, or be NaN. ahead: may be NULL. */
 typedef void mote_gemm_tile_fn(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks,
-                               const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
+                               const mote_gemm_rows *a, const mote_gemm_columns *b, const mote_gemm_ahead *ahead,
+                               float *sums);
 
 /* Expands one packed line of count values (a multiple of 32) of at most 8 bits to a row. corrections: one a block of 32
  * or, for nvfp4, 16; not written by kinds without. */

@@ -3,6 +3,7 @@
 #include "base/parallel.h"
 
 typedef struct column_job {
+    const mote_kernels *kernels;
     const float *values;
     size_t rows, columns;
     ptrdiff_t stride;
@@ -10,20 +11,13 @@ typedef struct column_job {
     float *sums;
 } column_job;
 
-enum { COLUMN_GROUP = 64 };
-
 static void column_task(void *argument, size_t index, void *scratch)
 {
     const column_job *j = argument;
-    size_t begin = index * COLUMN_GROUP, count = mote_size_min(COLUMN_GROUP, j->columns - begin);
-    double sums[COLUMN_GROUP] = {0};
+    size_t begin = index * MOTE_SUM_COLUMNS, count = mote_size_min(MOTE_SUM_COLUMNS, j->columns - begin);
+    double sums[MOTE_SUM_COLUMNS] = {0};
     (void)scratch;
-    for (size_t r = 0; r < j->rows; r++) {
-        const float *row = j->values + (ptrdiff_t)r * j->stride + begin;
-        for (size_t c = 0; c < count; c++) {
-            sums[c] += (double)row[c];
-        }
-    }
+    j->kernels->sum_columns(j->rows, count, j->values + begin, j->stride, sums);
     for (size_t c = 0; c < count; c++) {
         float sum = (float)sums[c];
         sum = j->accumulate ? j->sums[begin + c] + sum : sum;
@@ -34,8 +28,8 @@ static void column_task(void *argument, size_t index, void *scratch)
 void mote_sum_columns(const mote_context *context, size_t rows, size_t columns, const float *values, ptrdiff_t stride,
                       bool accumulate, float *sums)
 {
-    column_job j = {values, rows, columns, stride, accumulate, sums};
-    mote_parallel_for(context, mote_size_divide_up(columns, COLUMN_GROUP), column_task, &j);
+    column_job j = {context->kernels, values, rows, columns, stride, accumulate, sums};
+    mote_parallel_for(context, mote_size_divide_up(columns, MOTE_SUM_COLUMNS), column_task, &j);
 }
 
 mote_quantize_options mote_policy_options(const mote_policy *policy, mote_format format, bool gradient, uint64_t number)

@@ -1,6 +1,7 @@
 /* The walk over one product: segments of the reduction dimension, then stretches of columns and rows that fit a bounded
  * workspace, then tiles. Rows are expanded once for each stretch and shared by all threads; each thread expands the
- * columns it works on, two panels at a time, and keeps them in its cache while the rows pass. */
+ * columns it works on, a group of two panels at a time (FP32's, which need no expanding, by three), and keeps them in
+ * its cache while the rows pass. */
 #include "kernels/gemm/product.h"
 
 #include "base/parallel.h"
@@ -66,6 +67,7 @@ typedef struct job {
     mote_gemm_range rows_range; /* of all rows here */
     mote_gemm_scale scale;
     size_t group, row_tasks;
+    size_t panels, tile_rows; /* of a group; of a tile, at most */
 } job;
 
 /* Rows expanded together: about the second cache, so that most of a panel pair's pass finds them there while the
@@ -140,11 +142,13 @@ static bool needs_care(const job *j, mote_gemm_range rows, mote_gemm_range colum
 static void finish(const job *j, size_t row, int rows, size_t panel, const float *sums)
 {
     const mote_gemm_product *p = j->product;
-    size_t column = panel * MOTE_GEMM_PANEL, columns = mote_size_min(MOTE_GEMM_WIDTH, j->columns_here - column);
+    size_t column = panel * MOTE_GEMM_PANEL, end = mote_size_min(column + j->panels * MOTE_GEMM_PANEL, j->columns_here);
     bool first = j->begin == 0;
-    j->kernels->gemm_finish(rows, columns, sums, j->scale, first && p->bias ? p->bias + j->column + column : NULL,
-                            p->accumulate || !first, p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + column,
-                            p->stride);
+    for (; column < end; column += MOTE_GEMM_WIDTH, sums += MOTE_GEMM_PIECE) {
+        j->kernels->gemm_finish(rows, mote_size_min(MOTE_GEMM_WIDTH, end - column), sums, j->scale,
+                                first && p->bias ? p->bias + j->column + column : NULL, p->accumulate || !first,
+                                p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + column, p->stride);
+    }
 }
 
 /* Expanded rows from row on, from block first on. */
@@ -164,10 +168,10 @@ static mote_gemm_rows rows_at(const job *j, size_t row, size_t first)
 }
 
 static void multiply_tile(const job *j, bool careful, size_t row, int rows, int panels, size_t first, size_t blocks,
-                          const mote_gemm_columns *columns, float *sums)
+                          const mote_gemm_columns *columns, const mote_gemm_ahead *ahead, float *sums)
 {
     mote_gemm_rows a = rows_at(j, row, first);
-    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * mote_gemm_parts(j->kind), &a, columns, sums);
+    j->kernels->gemm_tile(j->kind, careful, rows, panels, blocks * mote_gemm_parts(j->kind), &a, columns, ahead, sums);
 }
 
 /* Few rows against packed panels, expanded in registers. */
@@ -188,45 +192,42 @@ static void multiply_chunks(const job *j, bool careful, size_t panel, int panels
     for (size_t first = 0; first < j->blocks; first += FEW_CHUNK / MOTE_MX_BLOCK) {
         size_t blocks = mote_size_min(FEW_CHUNK / MOTE_MX_BLOCK, j->blocks - first);
         mote_gemm_columns columns = expand_columns(j, panel, panels, first, blocks, s);
-        multiply_tile(j, careful, 0, (int)j->rows, panels, first, blocks, &columns, s->sums);
+        multiply_tile(j, careful, 0, (int)j->rows, panels, first, blocks, &columns, NULL, s->sums);
     }
 }
 
-/* Asks for part number of parts of the packed codes of the next pair of panels, while this one is at work. */
-static void fetch_ahead(const job *j, size_t panel, size_t part, size_t parts)
+/* What tiles of tile_rows rows ask for while they work: part number of parts of the packed codes of the next group of
+ * panels, and the next rows of y. */
+static mote_gemm_ahead ahead_of(const job *j, size_t row, size_t tile_rows, size_t panel, size_t part, size_t parts)
 {
     const mote_gemm_packed *p = j->columns;
-    if (panel + 2 >= p->panels) {
-        return;
+    const mote_gemm_product *product = j->product;
+    size_t next = panel + j->panels, turns = j->blocks * mote_gemm_parts(j->kind);
+    mote_gemm_ahead ahead = {.stride = (uintptr_t)product->stride * sizeof(float)};
+    if (j->kind != MOTE_GEMM_PLAIN && tile_rows > MOTE_GEMM_ROWS / 2) {
+        turns *= 2; /* it takes the rows in two lots */
     }
-    size_t panels = mote_size_min(2, p->panels - panel - 2),
-           lines = panels * j->blocks * p->block_codes / MOTE_GEMM_LINE;
-    const uint8_t *codes = p->codes + mote_gemm_blocks_before(p, panel + 2, j->segment) * p->block_codes;
-    for (size_t line = lines * part / parts; line < lines * (part + 1) / parts; line++) {
-        __builtin_prefetch(codes + line * MOTE_GEMM_LINE, 0, 2);
+    ahead.result =
+        (uintptr_t)(product->y + j->column + panel * MOTE_GEMM_PANEL) + (j->row + row + tile_rows) * ahead.stride;
+    ahead.rows = (int)mote_size_divide_up(tile_rows, turns);
+    if (next < p->panels) {
+        size_t panels = mote_size_min(j->panels, p->panels - next);
+        size_t lines = panels * j->blocks * p->block_codes / MOTE_GEMM_LINE;
+        ahead.columns = (uintptr_t)p->codes + mote_gemm_blocks_before(p, next, j->segment) * p->block_codes +
+                        lines * part / parts * MOTE_GEMM_LINE;
+        ahead.lines = (int)mote_size_divide_up(mote_size_divide_up(lines, parts), turns);
     }
+    return ahead;
 }
 
-/* Asks for the lines of y that a tile will write, as far as the second cache: rows a power of two apart would crowd the
- * first. */
-static void fetch_result(const job *j, size_t row, int rows, size_t panel)
-{
-    const mote_gemm_product *p = j->product;
-    const float *y = p->y + (ptrdiff_t)(j->row + row) * p->stride + j->column + panel * MOTE_GEMM_PANEL;
-    for (int r = 0; r < rows; r++) {
-        __builtin_prefetch(y + r * p->stride, 0, 2);
-        __builtin_prefetch(y + r * p->stride + MOTE_GEMM_PANEL, 0, 2);
-    }
-}
-
-/* Rows begin .. end - 1 against one pair of panels. */
+/* Rows begin .. end - 1 against one group of panels. */
 static void tiles_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
     mote_gemm_scratch *s = scratch;
-    size_t pair = index / j->row_tasks, part = index % j->row_tasks, panel = 2 * pair;
-    int panels = (int)mote_size_min(2, mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL) - panel);
-    size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
+    size_t part = index % j->row_tasks, panel = index / j->row_tasks * j->panels;
+    int panels = (int)mote_size_min(j->panels, mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL) - panel);
+    size_t tiles = mote_size_divide_up(j->rows, j->tile_rows);
     size_t begin = tiles * part / j->row_tasks, end = tiles * (part + 1) / j->row_tasks;
     bool powers = mote_gemm_has_powers(j->kind);
     mote_gemm_range columns_range = {0, 0};
@@ -250,10 +251,12 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         int rows = (int)(j->rows * (t + 1) / tiles - row);
         bool careful =
             watch && needs_care(j, mote_gemm_range_of_rows(j->area.ranges, row, (size_t)rows), columns_range);
-        memset(s->sums, 0, sizeof s->sums);
-        fetch_ahead(j, panel, t - begin, end - begin);
-        fetch_result(j, row, rows, panel);
-        multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, s->sums);
+        memset(s->sums, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
+        if (j->panels == MOTE_GEMM_PANELS) {
+            memset(s->sums + MOTE_GEMM_PIECE, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
+        }
+        mote_gemm_ahead ahead = ahead_of(j, row, (size_t)rows, panel, t - begin, end - begin);
+        multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, &ahead, s->sums);
         finish(j, row, rows, panel, s->sums);
     }
 }
@@ -264,8 +267,11 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
 {
     enum { TASKS_PER_THREAD = 4 };
     size_t wanted = worker->scratch ? 1 : (size_t)worker->context->threads;
-    size_t pairs = mote_size_divide_up(j->columns_here, MOTE_GEMM_WIDTH);
-    size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
+    bool few = j->rows <= FEW_ROWS, wide = !few && j->kind == MOTE_GEMM_PLAIN && !j->columns->element;
+    j->panels = wide ? MOTE_GEMM_PANELS : 2;
+    j->tile_rows = wide ? MOTE_GEMM_WIDE_ROWS : MOTE_GEMM_ROWS;
+    size_t groups = mote_size_divide_up(mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL), j->panels);
+    size_t tiles = mote_size_divide_up(j->rows, j->tile_rows);
     wanted = wanted > 1 ? wanted * TASKS_PER_THREAD : 1;
     j->group = mote_gemm_source_group(&j->product->a);
     if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
@@ -274,8 +280,8 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     if (mote_gemm_has_powers(j->kind)) {
         j->rows_range = mote_gemm_range_of_rows(j->area.ranges, 0, j->rows);
     }
-    j->row_tasks = mote_size_min(mote_size_divide_up(wanted, pairs), j->rows <= FEW_ROWS ? 1 : tiles);
-    mote_gemm_run(worker, pairs * j->row_tasks, tiles_task, j);
+    j->row_tasks = mote_size_min(mote_size_divide_up(wanted, groups), few ? 1 : tiles);
+    mote_gemm_run(worker, groups * j->row_tasks, tiles_task, j);
 }
 
 static void multiply_rows(const mote_gemm_worker *worker, job *j)

@@ -59,7 +59,7 @@ typedef struct mote_gemm_scratch {
     mote_gemm_line_scratch line;
     _Alignas(64) uint8_t panels[2 * MOTE_GEMM_SEGMENT * MOTE_GEMM_LINE];
     int32_t scales[2 * MOTE_GEMM_PANEL * MOTE_GEMM_SEGMENT / MOTE_NVFP4_BLOCK];
-    float sums[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH];
+    float sums[2 * MOTE_GEMM_PIECE];
 } mote_gemm_scratch;
 
 /* Kind of arithmetic for a pair of formats on a level; MOTE_GEMM_KIND_COUNT if they do not go together. */

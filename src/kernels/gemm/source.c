@@ -8,8 +8,8 @@ size_t mote_gemm_source_group(const mote_gemm_source *source)
 }
 
 /* A copy of FP32 lines, contiguous, rows of stride floats, padded with zeros. */
-static void copy_values(const mote_gemm_source *source, size_t first, size_t lines, size_t begin, size_t count,
-                        size_t stride, float *to)
+static void copy_values(const mote_kernels *kernels, const mote_gemm_source *source, size_t first, size_t lines,
+                        size_t begin, size_t count, size_t stride, float *to)
 {
     for (size_t l = 0; l < lines; l++) {
         memset(to + l * stride + count, 0, (stride - count) * sizeof *to);
@@ -27,7 +27,12 @@ static void copy_values(const mote_gemm_source *source, size_t first, size_t lin
         }
         return;
     }
-    for (size_t k = 0; k < count; k++) { /* memory is read in order where lines are its columns */
+    size_t turned = 0; /* values that are transposed by sixteen: of lines that are columns of memory */
+    if (source->line_stride == 1 && source->stride >= 0 && lines % MOTE_TRANSPOSE == 0) {
+        turned = count - count % MOTE_TRANSPOSE;
+        kernels->transpose(turned, lines, from, (size_t)source->stride, to, stride);
+    }
+    for (size_t k = turned; k < count; k++) { /* memory is read in order where lines are its columns */
         const float *row = from + (ptrdiff_t)k * source->stride;
         for (size_t l = 0; l < lines; l++) {
             to[l * stride + k] = row[(ptrdiff_t)l * source->line_stride];
@@ -58,10 +63,10 @@ static mote_gemm_lines plain_lines(const mote_kernels *kernels, const mote_gemm_
             const float *from = source->values + (ptrdiff_t)first * source->line_stride + begin;
             return (mote_gemm_lines){(const uint8_t *)from, NULL, (size_t)source->line_stride * sizeof(float), 0};
         }
-        copy_values(source, first, lines, begin, count, padded, values);
+        copy_values(kernels, source, first, lines, begin, count, padded, values);
         return (mote_gemm_lines){scratch->lines, NULL, padded * sizeof(float), 0};
     }
-    copy_values(source, first, lines, begin, count, padded, scratch->values);
+    copy_values(kernels, source, first, lines, begin, count, padded, scratch->values);
     uint16_t *codes = (uint16_t *)(void *)scratch->lines;
     uint32_t random[MOTE_GEMM_SEGMENT];
     bool stochastic = source->options->rounding == MOTE_STOCHASTIC;
@@ -78,8 +83,8 @@ static mote_gemm_lines plain_lines(const mote_kernels *kernels, const mote_gemm_
 
 /* Lines of whole blocks as one line, or NULL: blocks do not know of lines, and kernels like many at a time. Short lines
  * with gaps between them are brought together first. */
-static const float *as_one_line(const mote_gemm_source *source, size_t first, size_t lines, size_t begin, size_t count,
-                                mote_gemm_line_scratch *scratch)
+static const float *as_one_line(const mote_kernels *kernels, const mote_gemm_source *source, size_t first, size_t lines,
+                                size_t begin, size_t count, mote_gemm_line_scratch *scratch)
 {
     enum { SHORT = 256 };
     const float *from = source->values + (ptrdiff_t)first * source->line_stride + (ptrdiff_t)begin;
@@ -93,7 +98,7 @@ static const float *as_one_line(const mote_gemm_source *source, size_t first, si
     if (count > SHORT) {
         return NULL;
     }
-    copy_values(source, first, lines, begin, count, count, scratch->values);
+    copy_values(kernels, source, first, lines, begin, count, count, scratch->values);
     return scratch->values;
 }
 
@@ -103,7 +108,7 @@ static mote_gemm_lines quantized_lines(const mote_kernels *kernels, const mote_g
 {
     const mote_format_traits *traits = mote_format_get(source->format);
     size_t blocks = mote_size_divide_up(count, MOTE_MX_BLOCK) * (size_t)(MOTE_MX_BLOCK / traits->block_length);
-    const float *line = as_one_line(source, first, lines, begin, count, scratch);
+    const float *line = as_one_line(kernels, source, first, lines, begin, count, scratch);
     if (line) {
         kernels->quantize_rows(&source->spec, lines * count, line, NULL, scratch->lines, scratch->scales);
         return (mote_gemm_lines){scratch->lines, scratch->scales, blocks * (size_t)traits->block_bytes, blocks};
@@ -131,7 +136,7 @@ static mote_gemm_lines quantized_lines(const mote_kernels *kernels, const mote_g
     x.stride[axis] = source->stride;
     x.stride[!axis] = source->line_stride;
     if (source->window) {
-        copy_values(source, first, lines, begin, count, count, scratch->values);
+        copy_values(kernels, source, first, lines, begin, count, count, scratch->values);
         x = (mote_strided){scratch->values, {(ptrdiff_t)count, 1}};
     } else {
         x.start += (ptrdiff_t)first * source->line_stride + (ptrdiff_t)begin * source->stride;

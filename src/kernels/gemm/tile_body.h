@@ -3,15 +3,16 @@
  * Where the speed comes from: the sums of a block and the sums over blocks both stay in registers (6 x 2 vectors each
  * of 32 with AVX-512, for six rows); a step is two loads of columns, six broadcasts of rows and twelve dot products; a
  * block ends with a conversion, an integer addition that multiplies two powers of two, and a multiply-add. FP32 has one
- * sort of sums alone, so that AVX-512's registers take twice the rows: columns, which come from the second cache, then
- * serve twelve rows at a time. */
+ * sort of sums alone, so that AVX-512's registers take twice as many: 8 x 3, which has the fewest loads (11 for 24
+ * multiply-adds; a processor whose other hardware thread is busy issues three instructions a cycle, and then each
+ * load counts), or 12 x 2 where there are only two panels. */
 #include "kernels/kernels.h"
 #include "kernels/vector/decode.h"
 
 enum {
     VECTORS_PER_PANEL = MOTE_GEMM_PANEL / LANES,
-    SHORT = 6, /* rows whose sums of both sorts fit the registers */
-    TALL = MOTE_GEMM_ROWS
+    SHORT = 6,     /* rows whose sums of both sorts fit the registers */
+    PLAIN_TURN = 8 /* steps of FP32 that are written out: few enough for the cache of decoded instructions */
 };
 
 #if defined(MOTE_GEMM_HAVE_BF16)
@@ -87,6 +88,18 @@ INLINE vfloat add_block(mote_gemm_kind kind, bool careful, vfloat total, vfloat 
     return vf_fma(vf_mul(sum, vi_float(first)), vi_float(second), total);
 }
 
+INLINE void ask_ahead(mote_gemm_ahead *next, int lines_per_row)
+{
+    for (int i = 0; i < next->lines; i++, next->columns += MOTE_GEMM_LINE) {
+        __builtin_prefetch((const void *)next->columns, 0, 2);
+    }
+    for (int r = 0; r < next->rows; r++, next->result += next->stride) {
+        for (int i = 0; i < lines_per_row; i++) {
+            __builtin_prefetch((const void *)(next->result + (uintptr_t)i * MOTE_GEMM_LINE));
+        }
+    }
+}
+
 /* Rows of the next tile are too short for the processor to guess them. (FP32's are long, and would crowd out columns.)
  */
 INLINE void fetch_next_rows(const uint8_t *values, size_t stride, int bytes)
@@ -98,31 +111,38 @@ INLINE void fetch_next_rows(const uint8_t *values, size_t stride, int bytes)
     }
 }
 
+/* Where the sums of row r in vector v begin. */
+INLINE float *sums_at(float *sums, int r, int v)
+{
+    int lane = v * LANES;
+    return sums + lane / MOTE_GEMM_WIDTH * MOTE_GEMM_PIECE + r * MOTE_GEMM_WIDTH + lane % MOTE_GEMM_WIDTH;
+}
+
 /* A tile whose rows and vectors are constants. */
 INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_t blocks, const mote_gemm_rows *a,
-                 const mote_gemm_columns *b, float *sums)
+                 const mote_gemm_columns *b, const mote_gemm_ahead *ahead, float *sums)
 {
-    const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV, plain = kind == MOTE_GEMM_PLAIN;
+    mote_gemm_ahead next = *ahead;
+    const bool nv = kind == MOTE_GEMM_INT8_NV || kind == MOTE_GEMM_FLOAT_NV;
     const int steps = (int)mote_gemm_steps(kind) >> nv;
     const uint8_t *values = a->values;
     const uint8_t *columns[2];
     const int32_t *scales[2];
-    vfloat total[TALL][2];
+    vfloat total[SHORT][2];
     for (int v = 0; v < vectors; v++) {
         columns[v] =
             b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride + (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
         scales[v] =
             b->scales + (size_t)(v / VECTORS_PER_PANEL) * b->scale_stride + (size_t)(v % VECTORS_PER_PANEL) * LANES;
         for (int r = 0; r < rows; r++) {
-            total[r][v] = vf_load(sums + r * MOTE_GEMM_WIDTH + v * LANES);
+            total[r][v] = vf_load(sums_at(sums, r, v));
         }
     }
     for (size_t block = 0; block < blocks; block++) {
-        vint sum[TALL][2];
+        vint sum[SHORT][2];
         for (int r = 0; r < rows; r++) {
             for (int v = 0; v < vectors; v++) {
-                sum[r][v] = plain ? vf_bits(total[r][v])
-                                  : begin_block(kind, a->corrections + (size_t)r * a->scale_stride + block);
+                sum[r][v] = begin_block(kind, a->corrections + (size_t)r * a->scale_stride + block);
             }
         }
 #pragma GCC unroll 32
@@ -141,13 +161,12 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
         for (int r = 0; r < rows; r++) {
             size_t at = (size_t)r * a->scale_stride + block;
             for (int v = 0; v < vectors; v++) {
-                total[r][v] =
-                    plain ? vi_float(sum[r][v])
-                          : add_block(kind, careful, total[r][v], end_block(kind, sum[r][v], a->corrections + at),
-                                      a->scales + at, vi_load(scales[v] + block * MOTE_GEMM_PANEL));
+                total[r][v] = add_block(kind, careful, total[r][v], end_block(kind, sum[r][v], a->corrections + at),
+                                        a->scales + at, vi_load(scales[v] + block * MOTE_GEMM_PANEL));
             }
         }
-        if (rows == SHORT && kind != MOTE_GEMM_FLOAT && kind != MOTE_GEMM_FLOAT_NV && !plain) {
+        ask_ahead(&next, (vectors + VECTORS_PER_PANEL - 1) / VECTORS_PER_PANEL);
+        if (rows == SHORT && kind != MOTE_GEMM_FLOAT && kind != MOTE_GEMM_FLOAT_NV) {
             fetch_next_rows(values + SHORT * a->stride, a->stride, 4 * steps);
         }
         values += 4 * steps;
@@ -157,7 +176,50 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
     }
     for (int r = 0; r < rows; r++) {
         for (int v = 0; v < vectors; v++) {
-            vf_store(sums + r * MOTE_GEMM_WIDTH + v * LANES, total[r][v]);
+            vf_store(sums_at(sums, r, v), total[r][v]);
+        }
+    }
+}
+
+/* The same for PLAIN, which has neither blocks nor scales. */
+INLINE void tile_plain(int rows, int vectors, size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,
+                       const mote_gemm_ahead *ahead, float *sums)
+{
+    mote_gemm_ahead next = *ahead;
+    const uint8_t *values = a->values, *columns[MOTE_GEMM_PANELS];
+    vfloat total[MOTE_GEMM_ROWS][MOTE_GEMM_PANELS];
+    for (int v = 0; v < vectors; v++) {
+        columns[v] =
+            b->values + (size_t)(v / VECTORS_PER_PANEL) * b->stride + (size_t)(v % VECTORS_PER_PANEL) * sizeof(vint);
+        for (int r = 0; r < rows; r++) {
+            total[r][v] = vf_load(sums_at(sums, r, v));
+        }
+    }
+    for (size_t block = 0; block < blocks; block++) {
+        ask_ahead(&next, (vectors + VECTORS_PER_PANEL - 1) / VECTORS_PER_PANEL);
+        for (int turn = 0; turn < MOTE_MX_BLOCK / PLAIN_TURN; turn++) {
+#pragma GCC unroll 8
+            for (int s = 0; s < PLAIN_TURN; s++) {
+                vfloat column[MOTE_GEMM_PANELS];
+                for (int v = 0; v < vectors; v++) {
+                    column[v] = vi_float(vi_load(columns[v] + (size_t)s * MOTE_GEMM_LINE));
+                }
+                for (int r = 0; r < rows; r++) {
+                    vfloat row = vi_float(vi_broadcast(values + (ptrdiff_t)r * (ptrdiff_t)a->stride + 4 * s));
+                    for (int v = 0; v < vectors; v++) {
+                        total[r][v] = vf_fma_into(total[r][v], row, column[v]);
+                    }
+                }
+            }
+            values += 4 * PLAIN_TURN;
+            for (int v = 0; v < vectors; v++) {
+                columns[v] += (size_t)PLAIN_TURN * MOTE_GEMM_LINE;
+            }
+        }
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int v = 0; v < vectors; v++) {
+            vf_store(sums_at(sums, r, v), total[r][v]);
         }
     }
 }
@@ -165,10 +227,19 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
 /* Every kind and height is compiled by itself. */
 #define TILE(kind, rows, vectors)                                                                                      \
     static void tile_##kind##_##rows##_##vectors(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,   \
-                                                 float *sums)                                                          \
+                                                 const mote_gemm_ahead *ahead, float *sums)                            \
     {                                                                                                                  \
-        tile(MOTE_GEMM_##kind, false, rows, vectors, blocks, a, b, sums);                                              \
+        tile(MOTE_GEMM_##kind, false, rows, vectors, blocks, a, b, ahead, sums);                                       \
     }
+#define PLAIN(rows, vectors)                                                                                           \
+    static void tile_PLAIN_##rows##_##vectors(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,      \
+                                              const mote_gemm_ahead *ahead, float *sums)                               \
+    {                                                                                                                  \
+        tile_plain(rows, vectors, blocks, a, b, ahead, sums);                                                          \
+    }
+#define PLAINS(vectors)                                                                                                \
+    PLAIN(1, vectors)                                                                                                  \
+    PLAIN(2, vectors) PLAIN(3, vectors) PLAIN(4, vectors) PLAIN(5, vectors) PLAIN(6, vectors)
 #define TILES(kind, vectors)                                                                                           \
     TILE(kind, 1, vectors)                                                                                             \
     TILE(kind, 2, vectors) TILE(kind, 3, vectors) TILE(kind, 4, vectors) TILE(kind, 5, vectors) TILE(kind, 6, vectors)
@@ -181,22 +252,14 @@ INLINE void tile(mote_gemm_kind kind, bool careful, int rows, int vectors, size_
     TILES(INT8, vectors)                                                                                               \
     TILES(INT16, vectors)                                                                                              \
     TILES(FLOAT, vectors)                                                                                              \
-    TILES_BF16(vectors) TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) TILES(PLAIN, vectors)
+    TILES_BF16(vectors) TILES(INT8_NV, vectors) TILES(FLOAT_NV, vectors) PLAINS(vectors)
 #define TABLE_OF(vectors)                                                                                              \
     {                                                                                                                  \
         ROW_OF(INT8, vectors), ROW_OF(INT16, vectors), ROW_OF(FLOAT, vectors), ROW_OF_BF16(vectors),                   \
             ROW_OF(INT8_NV, vectors), ROW_OF(FLOAT_NV, vectors), ROW_OF(PLAIN, vectors)                                \
     }
-#define FOR_TALL(vectors)                                                                                              \
-    TILE(PLAIN, 7, vectors)                                                                                            \
-    TILE(PLAIN, 8, vectors)                                                                                            \
-    TILE(PLAIN, 9, vectors) TILE(PLAIN, 10, vectors) TILE(PLAIN, 11, vectors) TILE(PLAIN, 12, vectors)
-#define TALL_TABLE_OF(vectors)                                                                                         \
-    {                                                                                                                  \
-        tile_PLAIN_7_##vectors, tile_PLAIN_8_##vectors, tile_PLAIN_9_##vectors, tile_PLAIN_10_##vectors,               \
-            tile_PLAIN_11_##vectors, tile_PLAIN_12_##vectors                                                           \
-    }
-typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b, float *sums);
+typedef void tile_function(size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,
+                           const mote_gemm_ahead *ahead, float *sums);
 
 /* AVX-512 works on two panels of one vector together; AVX2 on one panel of two vectors at a time. */
 FOR_VECTORS(2)
@@ -204,19 +267,27 @@ static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 #if defined(__AVX512F__)
 FOR_VECTORS(1)
 static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
-FOR_TALL(2)
-static tile_function *const tall[TALL - SHORT] = TALL_TABLE_OF(2);
+PLAIN(7, 2)
+PLAIN(8, 2) PLAIN(9, 2) PLAIN(10, 2) PLAIN(11, 2)
+    PLAIN(12, 2) static tile_function *const tall[MOTE_GEMM_ROWS - SHORT] = {
+        tile_PLAIN_7_2, tile_PLAIN_8_2, tile_PLAIN_9_2, tile_PLAIN_10_2, tile_PLAIN_11_2, tile_PLAIN_12_2};
+PLAINS(3)
+PLAIN(7, 3)
+    PLAIN(8, 3) static tile_function *const wide[MOTE_GEMM_WIDE_ROWS] = {tile_PLAIN_1_3, tile_PLAIN_2_3, tile_PLAIN_3_3,
+                                                                         tile_PLAIN_4_3, tile_PLAIN_5_3, tile_PLAIN_6_3,
+                                                                         tile_PLAIN_7_3, tile_PLAIN_8_3};
 #endif
 
 /* Scales out of the ordinary: one row and one vector at a time. */
 static void tile_carefully(mote_gemm_kind kind, size_t blocks, const mote_gemm_rows *a, const mote_gemm_columns *b,
                            float *sums)
 {
+    static const mote_gemm_ahead nothing;
     switch (kind) {
-    case MOTE_GEMM_INT8: tile(MOTE_GEMM_INT8, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
-    case MOTE_GEMM_INT16: tile(MOTE_GEMM_INT16, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
-    case MOTE_GEMM_BF16: tile(MOTE_GEMM_BF16, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
-    default: tile(MOTE_GEMM_FLOAT, true, 1, VECTORS_PER_PANEL, blocks, a, b, sums); break;
+    case MOTE_GEMM_INT8: tile(MOTE_GEMM_INT8, true, 1, VECTORS_PER_PANEL, blocks, a, b, &nothing, sums); break;
+    case MOTE_GEMM_INT16: tile(MOTE_GEMM_INT16, true, 1, VECTORS_PER_PANEL, blocks, a, b, &nothing, sums); break;
+    case MOTE_GEMM_BF16: tile(MOTE_GEMM_BF16, true, 1, VECTORS_PER_PANEL, blocks, a, b, &nothing, sums); break;
+    default: tile(MOTE_GEMM_FLOAT, true, 1, VECTORS_PER_PANEL, blocks, a, b, &nothing, sums); break;
     }
 }
 
@@ -226,31 +297,33 @@ INLINE mote_gemm_rows rows_from(const mote_gemm_rows *a, int row)
                             a->corrections + (size_t)row * a->scale_stride, a->scale_stride};
 }
 
-INLINE mote_gemm_columns second_panel(const mote_gemm_columns *b)
+INLINE mote_gemm_columns panels_from(const mote_gemm_columns *b, int panel)
 {
-    return (mote_gemm_columns){b->values + b->stride, b->stride, b->scales + b->scale_stride, b->scale_stride};
+    return (mote_gemm_columns){b->values + (size_t)panel * b->stride, b->stride,
+                               b->scales + (size_t)panel * b->scale_stride, b->scale_stride};
 }
 
 INLINE void short_tile(mote_gemm_kind kind, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
-                       const mote_gemm_columns *b, float *sums)
+                       const mote_gemm_columns *b, const mote_gemm_ahead *ahead, float *sums)
 {
 #if defined(__AVX512F__)
-    (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, sums);
+    (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, ahead, sums);
 #else
-    mote_gemm_columns second = second_panel(b);
-    two[kind][rows - 1](blocks, a, b, sums);
+    mote_gemm_columns second = panels_from(b, 1);
+    two[kind][rows - 1](blocks, a, b, ahead, sums);
     if (panels == 2) {
-        two[kind][rows - 1](blocks, a, &second, sums + MOTE_GEMM_PANEL);
+        two[kind][rows - 1](blocks, a, &second, ahead, sums + MOTE_GEMM_PANEL);
     }
 #endif
 }
 
-INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
-                      const mote_gemm_columns *b, float *sums)
+/* One or two panels. */
+INLINE void narrow_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
+                        const mote_gemm_columns *b, const mote_gemm_ahead *ahead, float *sums)
 {
     bool powers = !mote_gemm_is_nv(kind) && kind != MOTE_GEMM_PLAIN;
     if (careful && powers) {
-        mote_gemm_columns second = second_panel(b);
+        mote_gemm_columns second = panels_from(b, 1);
         for (int r = 0; r < rows; r++) {
             mote_gemm_rows row = rows_from(a, r);
             tile_carefully(kind, blocks, &row, b, sums + r * MOTE_GEMM_WIDTH);
@@ -262,14 +335,35 @@ INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, s
     }
 #if defined(__AVX512F__)
     if (kind == MOTE_GEMM_PLAIN && rows > SHORT && panels == 2) {
-        tall[rows - SHORT - 1](blocks, a, b, sums);
+        tall[rows - SHORT - 1](blocks, a, b, ahead, sums);
         return;
     }
 #endif
     int first = rows > SHORT ? rows - rows / 2 : rows;
-    short_tile(kind, first, panels, blocks, a, b, sums);
+    short_tile(kind, first, panels, blocks, a, b, ahead, sums);
     if (first < rows) {
         mote_gemm_rows rest = rows_from(a, first);
-        short_tile(kind, rows - first, panels, blocks, &rest, b, sums + first * MOTE_GEMM_WIDTH);
+        mote_gemm_ahead more = *ahead;
+        more.columns += blocks * (uintptr_t)more.lines * MOTE_GEMM_LINE;
+        more.result += blocks * (uintptr_t)more.rows * more.stride;
+        short_tile(kind, rows - first, panels, blocks, &rest, b, &more, sums + first * MOTE_GEMM_WIDTH);
+    }
+}
+
+INLINE void gemm_tile(mote_gemm_kind kind, bool careful, int rows, int panels, size_t blocks, const mote_gemm_rows *a,
+                      const mote_gemm_columns *b, const mote_gemm_ahead *ahead, float *sums)
+{
+    static const mote_gemm_ahead nothing;
+    ahead = ahead ? ahead : &nothing;
+#if defined(__AVX512F__)
+    if (kind == MOTE_GEMM_PLAIN && rows <= MOTE_GEMM_WIDE_ROWS && panels == MOTE_GEMM_PANELS) {
+        wide[rows - 1](blocks, a, b, ahead, sums);
+        return;
+    }
+#endif
+    narrow_tile(kind, careful, rows, panels < 2 ? panels : 2, blocks, a, b, ahead, sums);
+    if (panels == MOTE_GEMM_PANELS) {
+        mote_gemm_columns third = panels_from(b, 2);
+        narrow_tile(kind, careful, rows, 1, blocks, a, &third, &nothing, sums + MOTE_GEMM_PIECE);
     }
 }

@@ -191,6 +191,12 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
 
 /* a * b + c, rounded once */
 static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }
+/* sum + a * b in the register of the sum: given the choice, gcc overwrites a factor and then copies it back. */
+static inline vfloat vf_fma_into(vfloat sum, vfloat a, vfloat b)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+}
 /* the same 32-bit word in every lane */
 static inline vint vi_broadcast(const void *p)
 {
@@ -296,5 +302,12 @@ static inline void vi_sum_bytes(vint a, int part, int32_t *sums)
         sums[1] = high - 128 * part;
     }
 }
+
+/* half as many FP64 lanes */
+typedef __m256d vdouble;
+static inline vdouble vd_load(const double *p) { return _mm256_loadu_pd(p); }
+static inline void vd_store(double *p, vdouble a) { _mm256_storeu_pd(p, a); }
+static inline vdouble vd_add(vdouble a, vdouble b) { return _mm256_add_pd(a, b); }
+static inline vdouble vd_load_floats(const float *p) { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }
 
 #endif

@@ -206,6 +206,12 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
 
 /* a * b + c, rounded once */
 static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(a, b, c); }
+/* sum + a * b in the register of the sum: given the choice, gcc overwrites a factor and then copies it back. */
+static inline vfloat vf_fma_into(vfloat sum, vfloat a, vfloat b)
+{
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
+}
 /* the same 32-bit word in every lane */
 static inline vint vi_broadcast(const void *p)
 {
@@ -309,5 +315,12 @@ static inline void vi_sum_bytes(vint a, int part, int32_t *sums)
         sums[i] = _mm_cvtsi128_si32(vi_quarter(parts, i * part / 16)) - 128 * part;
     }
 }
+
+/* half as many FP64 lanes */
+typedef __m512d vdouble;
+static inline vdouble vd_load(const double *p) { return _mm512_loadu_pd(p); }
+static inline void vd_store(double *p, vdouble a) { _mm512_storeu_pd(p, a); }
+static inline vdouble vd_add(vdouble a, vdouble b) { return _mm512_add_pd(a, b); }
+static inline vdouble vd_load_floats(const float *p) { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }
 
 #endif
