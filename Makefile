@@ -49,7 +49,7 @@ $(VENV)/.ready: tests/python/requirements.txt
 	@touch $@
 
 test: all $(VENV)/.ready
-	ctest --test-dir $(BUILD) --output-on-failure
+	ctest --test-dir $(BUILD) --output-on-failure --parallel 2
 	MOTE_BUILD=$(abspath $(BUILD)) MOTE_LIBRARY=$(abspath $(BUILD))/libmote.so PYTHONPATH=python \
 		$(VENV)/bin/python -m pytest
 
@@ -70,7 +70,7 @@ sanitize:
 	tools/setup.sh ci
 	cmake --preset sanitize -B $(BUILD)-sanitize
 	cmake --build $(BUILD)-sanitize -j
-	ctest --test-dir $(BUILD)-sanitize --output-on-failure
+	ctest --test-dir $(BUILD)-sanitize --output-on-failure --parallel 2
 
 fuzz:
 	tools/setup.sh ci

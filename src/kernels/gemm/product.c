@@ -67,7 +67,7 @@ typedef struct job {
     mote_gemm_range rows_range; /* of all rows here */
     mote_gemm_scale scale;
     size_t group, row_tasks;
-    size_t panels, tile_rows; /* of a group; of a tile, at most */
+    size_t panels, groups; /* of columns: groups share the panels as evenly as they can */
 } job;
 
 /* Rows expanded together: about the second cache, so that most of a panel pair's pass finds them there while the
@@ -139,10 +139,11 @@ static bool needs_care(const job *j, mote_gemm_range rows, mote_gemm_range colum
     return mote_gemm_needs_care(bias, rows, columns);
 }
 
-static void finish(const job *j, size_t row, int rows, size_t panel, const float *sums)
+static void finish(const job *j, size_t row, int rows, size_t panel, int panels, const float *sums)
 {
     const mote_gemm_product *p = j->product;
-    size_t column = panel * MOTE_GEMM_PANEL, end = mote_size_min(column + j->panels * MOTE_GEMM_PANEL, j->columns_here);
+    size_t column = panel * MOTE_GEMM_PANEL,
+           end = mote_size_min(column + (size_t)panels * MOTE_GEMM_PANEL, j->columns_here);
     bool first = j->begin == 0;
     for (; column < end; column += MOTE_GEMM_WIDTH, sums += MOTE_GEMM_PIECE) {
         j->kernels->gemm_finish(rows, mote_size_min(MOTE_GEMM_WIDTH, end - column), sums, j->scale,
@@ -196,13 +197,17 @@ static void multiply_chunks(const job *j, bool careful, size_t panel, int panels
     }
 }
 
+/* The first panel of a group. */
+static size_t group_start(const job *j, size_t group) { return j->panels * group / j->groups; }
+
 /* What tiles of tile_rows rows ask for while they work: part number of parts of the packed codes of the next group of
  * panels, and the next rows of y. */
-static mote_gemm_ahead ahead_of(const job *j, size_t row, size_t tile_rows, size_t panel, size_t part, size_t parts)
+static mote_gemm_ahead ahead_of(const job *j, size_t row, size_t tile_rows, size_t group, size_t part, size_t parts)
 {
     const mote_gemm_packed *p = j->columns;
     const mote_gemm_product *product = j->product;
-    size_t next = panel + j->panels, turns = j->blocks * mote_gemm_parts(j->kind);
+    size_t panel = group_start(j, group), next = group_start(j, group + 1);
+    size_t turns = j->blocks * mote_gemm_parts(j->kind);
     mote_gemm_ahead ahead = {.stride = (uintptr_t)product->stride * sizeof(float)};
     if (j->kind != MOTE_GEMM_PLAIN && tile_rows > MOTE_GEMM_ROWS / 2) {
         turns *= 2; /* it takes the rows in two lots */
@@ -210,9 +215,8 @@ static mote_gemm_ahead ahead_of(const job *j, size_t row, size_t tile_rows, size
     ahead.result =
         (uintptr_t)(product->y + j->column + panel * MOTE_GEMM_PANEL) + (j->row + row + tile_rows) * ahead.stride;
     ahead.rows = (int)mote_size_divide_up(tile_rows, turns);
-    if (next < p->panels) {
-        size_t panels = mote_size_min(j->panels, p->panels - next);
-        size_t lines = panels * j->blocks * p->block_codes / MOTE_GEMM_LINE;
+    if (group + 1 < j->groups) {
+        size_t lines = (group_start(j, group + 2) - next) * j->blocks * p->block_codes / MOTE_GEMM_LINE;
         ahead.columns = (uintptr_t)p->codes + mote_gemm_blocks_before(p, next, j->segment) * p->block_codes +
                         lines * part / parts * MOTE_GEMM_LINE;
         ahead.lines = (int)mote_size_divide_up(mote_size_divide_up(lines, parts), turns);
@@ -225,9 +229,9 @@ static void tiles_task(void *argument, size_t index, void *scratch)
 {
     const job *j = argument;
     mote_gemm_scratch *s = scratch;
-    size_t part = index % j->row_tasks, panel = index / j->row_tasks * j->panels;
-    int panels = (int)mote_size_min(j->panels, mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL) - panel);
-    size_t tiles = mote_size_divide_up(j->rows, j->tile_rows);
+    size_t part = index % j->row_tasks, group = index / j->row_tasks, panel = group_start(j, group);
+    int panels = (int)(group_start(j, group + 1) - panel);
+    size_t tiles = mote_size_divide_up(j->rows, panels == MOTE_GEMM_PANELS ? MOTE_GEMM_WIDE_ROWS : MOTE_GEMM_ROWS);
     size_t begin = tiles * part / j->row_tasks, end = tiles * (part + 1) / j->row_tasks;
     bool powers = mote_gemm_has_powers(j->kind);
     mote_gemm_range columns_range = {0, 0};
@@ -242,7 +246,7 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         } else {
             multiply_chunks(j, watch, panel, panels, s);
         }
-        finish(j, 0, (int)j->rows, panel, s->sums);
+        finish(j, 0, (int)j->rows, panel, panels, s->sums);
         return;
     }
     mote_gemm_columns columns = expand_columns(j, panel, panels, 0, j->blocks, s);
@@ -252,12 +256,12 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         bool careful =
             watch && needs_care(j, mote_gemm_range_of_rows(j->area.ranges, row, (size_t)rows), columns_range);
         memset(s->sums, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
-        if (j->panels == MOTE_GEMM_PANELS) {
+        if (panels == MOTE_GEMM_PANELS) {
             memset(s->sums + MOTE_GEMM_PIECE, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
         }
-        mote_gemm_ahead ahead = ahead_of(j, row, (size_t)rows, panel, t - begin, end - begin);
+        mote_gemm_ahead ahead = ahead_of(j, row, (size_t)rows, group, t - begin, end - begin);
         multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, &ahead, s->sums);
-        finish(j, row, rows, panel, s->sums);
+        finish(j, row, rows, panel, panels, s->sums);
     }
 }
 
@@ -268,10 +272,9 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     enum { TASKS_PER_THREAD = 4 };
     size_t wanted = worker->scratch ? 1 : (size_t)worker->context->threads;
     bool few = j->rows <= FEW_ROWS, wide = !few && j->kind == MOTE_GEMM_PLAIN && !j->columns->element;
-    j->panels = wide ? MOTE_GEMM_PANELS : 2;
-    j->tile_rows = wide ? MOTE_GEMM_WIDE_ROWS : MOTE_GEMM_ROWS;
-    size_t groups = mote_size_divide_up(mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL), j->panels);
-    size_t tiles = mote_size_divide_up(j->rows, j->tile_rows);
+    size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
+    j->panels = mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL);
+    j->groups = mote_size_divide_up(j->panels, wide ? MOTE_GEMM_PANELS : 2);
     wanted = wanted > 1 ? wanted * TASKS_PER_THREAD : 1;
     j->group = mote_gemm_source_group(&j->product->a);
     if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
@@ -280,8 +283,8 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     if (mote_gemm_has_powers(j->kind)) {
         j->rows_range = mote_gemm_range_of_rows(j->area.ranges, 0, j->rows);
     }
-    j->row_tasks = mote_size_min(mote_size_divide_up(wanted, groups), few ? 1 : tiles);
-    mote_gemm_run(worker, groups * j->row_tasks, tiles_task, j);
+    j->row_tasks = mote_size_min(mote_size_divide_up(wanted, j->groups), few ? 1 : tiles);
+    mote_gemm_run(worker, j->groups * j->row_tasks, tiles_task, j);
 }
 
 static void multiply_rows(const mote_gemm_worker *worker, job *j)

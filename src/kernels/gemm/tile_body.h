@@ -267,15 +267,23 @@ static tile_function *const two[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(2);
 #if defined(__AVX512F__)
 FOR_VECTORS(1)
 static tile_function *const one[MOTE_GEMM_KIND_COUNT][SHORT] = TABLE_OF(1);
-PLAIN(7, 2)
-PLAIN(8, 2) PLAIN(9, 2) PLAIN(10, 2) PLAIN(11, 2)
-    PLAIN(12, 2) static tile_function *const tall[MOTE_GEMM_ROWS - SHORT] = {
-        tile_PLAIN_7_2, tile_PLAIN_8_2, tile_PLAIN_9_2, tile_PLAIN_10_2, tile_PLAIN_11_2, tile_PLAIN_12_2};
+#define TALLS(vectors)                                                                                                 \
+    PLAIN(7, vectors)                                                                                                  \
+    PLAIN(8, vectors) PLAIN(9, vectors) PLAIN(10, vectors) PLAIN(11, vectors) PLAIN(12, vectors)
+#define TALL_OF(vectors)                                                                                               \
+    {                                                                                                                  \
+        tile_PLAIN_7_##vectors, tile_PLAIN_8_##vectors, tile_PLAIN_9_##vectors, tile_PLAIN_10_##vectors,               \
+            tile_PLAIN_11_##vectors, tile_PLAIN_12_##vectors                                                           \
+    }
+TALLS(1)
+TALLS(2)
+static tile_function *const tall[2][MOTE_GEMM_ROWS - SHORT] = {TALL_OF(1), TALL_OF(2)};
 PLAINS(3)
 PLAIN(7, 3)
-    PLAIN(8, 3) static tile_function *const wide[MOTE_GEMM_WIDE_ROWS] = {tile_PLAIN_1_3, tile_PLAIN_2_3, tile_PLAIN_3_3,
-                                                                         tile_PLAIN_4_3, tile_PLAIN_5_3, tile_PLAIN_6_3,
-                                                                         tile_PLAIN_7_3, tile_PLAIN_8_3};
+PLAIN(8, 3)
+static tile_function *const wide[MOTE_GEMM_WIDE_ROWS] = {tile_PLAIN_1_3, tile_PLAIN_2_3, tile_PLAIN_3_3,
+                                                         tile_PLAIN_4_3, tile_PLAIN_5_3, tile_PLAIN_6_3,
+                                                         tile_PLAIN_7_3, tile_PLAIN_8_3};
 #endif
 
 /* Scales out of the ordinary: one row and one vector at a time. */
@@ -334,8 +342,8 @@ INLINE void narrow_tile(mote_gemm_kind kind, bool careful, int rows, int panels,
         return;
     }
 #if defined(__AVX512F__)
-    if (kind == MOTE_GEMM_PLAIN && rows > SHORT && panels == 2) {
-        tall[rows - SHORT - 1](blocks, a, b, ahead, sums);
+    if (kind == MOTE_GEMM_PLAIN && rows > SHORT) {
+        tall[panels - 1][rows - SHORT - 1](blocks, a, b, ahead, sums);
         return;
     }
 #endif

@@ -1,5 +1,6 @@
-/* The family over vector_<isa>.h. Transposing takes LANES rows by four columns at a time, in registers. Columns are
- * summed in as many chains as there are columns, all of them in registers while the rows pass. */
+/* The family over vector_<isa>.h. Transposing takes squares of LANES in registers, so that a line of memory is read
+ * once even where rows lie a power of two apart and share a set of the cache. Columns are summed in as many chains as
+ * there are columns, all of them in registers while the rows pass. */
 #include "kernels/kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -7,12 +8,14 @@
 INLINE void transpose(size_t rows, size_t columns, const float *from, size_t from_stride, float *to, size_t to_stride)
 {
     for (size_t r = 0; r < rows; r += LANES) {
-        for (size_t c = 0; c < columns; c += 4) {
-            vint turned[4];
-            vi_load_transposed((const uint8_t *)(from + r * from_stride + c), from_stride * sizeof *from, 16, LANES,
-                               turned);
-            for (size_t i = 0; i < 4; i++) {
-                vi_store(to + (c + i) * to_stride + r, turned[i]);
+        for (size_t c = 0; c < columns; c += LANES) {
+            vint square[LANES];
+            for (size_t i = 0; i < LANES; i++) {
+                square[i] = vi_load(from + (r + i) * from_stride + c);
+            }
+            vi_transpose(square);
+            for (size_t i = 0; i < LANES; i++) {
+                vi_store(to + (c + i) * to_stride + r, square[i]);
             }
         }
     }

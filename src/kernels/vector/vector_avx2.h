@@ -189,6 +189,23 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
     d[3] = _mm256_unpackhi_epi64(b, f);
 }
 
+static inline void vi_transpose(vint d[8])
+{
+    vint t[8];
+    for (int i = 0; i < 8; i += 4) {
+        vint a = _mm256_unpacklo_epi32(d[i], d[i + 1]), b = _mm256_unpackhi_epi32(d[i], d[i + 1]);
+        vint e = _mm256_unpacklo_epi32(d[i + 2], d[i + 3]), f = _mm256_unpackhi_epi32(d[i + 2], d[i + 3]);
+        t[i] = _mm256_unpacklo_epi64(a, e);
+        t[i + 1] = _mm256_unpackhi_epi64(a, e);
+        t[i + 2] = _mm256_unpacklo_epi64(b, f);
+        t[i + 3] = _mm256_unpackhi_epi64(b, f);
+    }
+    for (int j = 0; j < 4; j++) {
+        d[j] = _mm256_permute2x128_si256(t[j], t[4 + j], 0x20);
+        d[4 + j] = _mm256_permute2x128_si256(t[j], t[4 + j], 0x31);
+    }
+}
+
 /* a * b + c, rounded once */
 static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm256_fmadd_ps(a, b, c); }
 /* sum + a * b in the register of the sum: given the choice, gcc overwrites a factor and then copies it back. */

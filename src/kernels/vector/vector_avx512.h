@@ -204,6 +204,29 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
     d[3] = _mm512_unpackhi_epi64(b, f);
 }
 
+/* Lane i of vector j to lane j of vector i. */
+static inline void vi_transpose(vint d[16])
+{
+    vint t[16]; /* [4 g + j], quarter q: column 4 q + j of rows 4 g .. 4 g + 3 */
+    for (int i = 0; i < 16; i += 4) {
+        vint a = _mm512_unpacklo_epi32(d[i], d[i + 1]), b = _mm512_unpackhi_epi32(d[i], d[i + 1]);
+        vint e = _mm512_unpacklo_epi32(d[i + 2], d[i + 3]), f = _mm512_unpackhi_epi32(d[i + 2], d[i + 3]);
+        t[i] = _mm512_unpacklo_epi64(a, e);
+        t[i + 1] = _mm512_unpackhi_epi64(a, e);
+        t[i + 2] = _mm512_unpacklo_epi64(b, f);
+        t[i + 3] = _mm512_unpackhi_epi64(b, f);
+    }
+    for (int j = 0; j < 4; j++) {
+        vint even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88), odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xDD);
+        vint even_two = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0x88);
+        vint odd_two = _mm512_shuffle_i32x4(t[8 + j], t[12 + j], 0xDD);
+        d[j] = _mm512_shuffle_i32x4(even, even_two, 0x88);
+        d[4 + j] = _mm512_shuffle_i32x4(odd, odd_two, 0x88);
+        d[8 + j] = _mm512_shuffle_i32x4(even, even_two, 0xDD);
+        d[12 + j] = _mm512_shuffle_i32x4(odd, odd_two, 0xDD);
+    }
+}
+
 /* a * b + c, rounded once */
 static inline vfloat vf_fma(vfloat a, vfloat b, vfloat c) { return _mm512_fmadd_ps(a, b, c); }
 /* sum + a * b in the register of the sum: given the choice, gcc overwrites a factor and then copies it back. */
