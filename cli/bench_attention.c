@@ -199,7 +199,7 @@ int bench_attention(const bench_options *options)
         if (!b.context) {
             return CLI_FAILED;
         }
-        b.peak = bench_peak_fp32() * b.threads;
+        b.peak = bench_peak_fp32(b.threads);
         b.torch = bench_torch_open(script, b.threads, version, sizeof version);
         print_head(&b, version);
         for (size_t i = 0; i < (options->size ? 1 : sizeof lengths / sizeof *lengths) && ok && !cli_interrupted();

@@ -375,7 +375,7 @@ int bench_block(const bench_options *options)
                    .residues = options->size ? (size_t)options->size : RESIDUES,
                    .sides = sides,
                    .path = path};
-        b.peak = bench_peak_fp32() * b.threads;
+        b.peak = bench_peak_fp32(b.threads);
         b.torch = bench_torch_open(bench_block_script, b.threads, version, sizeof version);
         b.context = cli_context(b.threads, NULL);
         print_head(&b, version);

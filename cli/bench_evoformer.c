@@ -297,7 +297,7 @@ int bench_evoformer(const bench_options *options)
         char version[64] = "";
         bench b = {
             .options = options, .threads = options->threads[t], .length = options->size ? (size_t)options->size : 256};
-        b.peak = bench_peak_fp32() * b.threads;
+        b.peak = bench_peak_fp32(b.threads);
         b.torch = bench_torch_open(script, b.threads, version, sizeof version);
         print_head(&b, version);
         for (size_t i = 0; i < sizeof heads / sizeof *heads && status == CLI_DONE && !cli_interrupted(); i++) {

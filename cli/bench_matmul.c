@@ -395,10 +395,10 @@ int bench_matmul(const bench_options *options)
             return CLI_FAILED;
         }
         b.peers = bench_peers_open(b.threads);
-        b.peak_fp32 = bench_peak_fp32() * b.threads;
-        b.peak_int8 = bench_peak_int8() * b.threads;
-        b.peak_int16 = bench_peak_int16() * b.threads;
-        b.peak_bf16 = bench_peak_bf16() * b.threads;
+        b.peak_fp32 = bench_peak_fp32(b.threads);
+        b.peak_int8 = bench_peak_int8(b.threads);
+        b.peak_int16 = bench_peak_int16(b.threads);
+        b.peak_bf16 = bench_peak_bf16(b.threads);
         print_head(&b);
         for (size_t i = 0; i < (options->size ? 1 : sizeof sizes / sizeof *sizes) && ok && !cli_interrupted(); i++) {
             ok = bench_size(&b, options->size ? (size_t)options->size : sizes[i], i == 0);
