@@ -271,7 +271,8 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
 {
     enum { TASKS_PER_THREAD = 4 };
     size_t wanted = worker->scratch ? 1 : (size_t)worker->context->threads;
-    bool few = j->rows <= FEW_ROWS, wide = !few && j->kind == MOTE_GEMM_PLAIN && !j->columns->element;
+    bool few = j->rows <= FEW_ROWS, plain = j->kind == MOTE_GEMM_PLAIN && !j->columns->element;
+    bool wide = plain && !few && worker->context->cpu >= MOTE_CPU_AVX512; /* others have not the registers */
     size_t tiles = mote_size_divide_up(j->rows, MOTE_GEMM_ROWS);
     j->panels = mote_size_divide_up(j->columns_here, MOTE_GEMM_PANEL);
     j->groups = mote_size_divide_up(j->panels, wide ? MOTE_GEMM_PANELS : 2);
