@@ -67,6 +67,11 @@ mote_status mote_text_file_read(mote_context *context, const char *path, uint8_t
         *size += count;
     }
     mote_unpack_close(&file);
+    if (status != MOTE_OK) {
+        mote_release(context, *bytes);
+        *bytes = NULL;
+        *size = 0;
+    }
     while (*size > 0 && ((*bytes)[*size - 1] == '\0' || mote_is_blank((*bytes)[*size - 1]))) {
         --*size;
     }

@@ -14,8 +14,8 @@ typedef struct mote_text_file {
 } mote_text_file;
 
 /* All bytes of a file, packed by gzip or bgzip or not, at most 4 GiB and without NUL bytes and blanks at the end; the
- * caller releases them. Fails as mote_unpack_open and mote_unpack_read do, and with MOTE_ERROR_FILE if there are more.
- */
+ * caller releases them. Fails as mote_unpack_open and mote_unpack_read do, and with MOTE_ERROR_FILE if there are more,
+ * leaving *bytes NULL. */
 mote_status mote_text_file_read(mote_context *context, const char *path, uint8_t **bytes, size_t *size);
 
 /* Fails with a message that names the file and the line and column of offset at. */
