@@ -68,7 +68,8 @@ typedef struct mote_attention_job {
     mote_attention_kind kinds[MOTE_ATTENTION_OPERANDS / 2];
     mote_attention_array q, k, v, y, dy, dq, dk, dv;
     float *logsumexp; /* written by the forward pass, read by the backward one; NULL: not wanted */
-    float *deltas;    /* backward: [batch, heads, queries] in the workspace; NULL: dy . y will do */
+    float *deltas;    /* backward: [batch, heads, queries] in the workspace; NULL: dy . y when it is wanted */
+    bool narrow;      /* deltas are those of narrow operands, not dy . y */
     size_t thread_bytes;
     mote_attention_added *added; /* NULL: none */
 } mote_attention_job;

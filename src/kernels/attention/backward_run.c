@@ -72,6 +72,20 @@ static void deltas_task(const mote_attention_job *j, size_t index, uint8_t *memo
     queries_or_deltas(j, index, true, memory, scratch);
 }
 
+/* A block of queries: its deltas where they are dy . y. */
+static void dots_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
+{
+    const mote_attention_shape *s = j->shape;
+    size_t blocks = query_blocks(s), unit = index / blocks, first = index % blocks * MOTE_ATTENTION_BLOCK;
+    ptrdiff_t batch = (ptrdiff_t)(unit / s->heads), head = (ptrdiff_t)(unit % s->heads);
+    (void)memory, (void)scratch;
+    for (size_t q = first; q < mote_size_min(first + MOTE_ATTENTION_BLOCK, s->queries); q++) {
+        const float *dy = j->dy.values + batch * j->dy.batch + (ptrdiff_t)q * j->dy.position + head * j->dy.head;
+        const float *y = j->y.values + batch * j->y.batch + (ptrdiff_t)q * j->y.position + head * j->y.head;
+        j->deltas[unit * s->queries + q] = j->kernels->attention_dot(s->width, dy, y);
+    }
+}
+
 /* ---- with biases ---- */
 
 /* Unit number i of the round's task number t. */
@@ -195,7 +209,7 @@ void mote_attention_backward_run(const mote_attention_job *j)
         return;
     }
     if (j->deltas && s->keys) {
-        mote_attention_run(j, blocks, deltas_task);
+        mote_attention_run(j, blocks, j->narrow ? deltas_task : dots_task);
     }
     if (j->added) {
         run_added(j);

@@ -134,8 +134,8 @@ mote_status mote_attention_start(mote_context *context, bool backward, size_t by
     }
     j->thread_bytes =
         backward ? mote_attention_backward_bytes(j->shape, j->added) : mote_attention_forward_bytes(j->shape);
-    bool narrow = j->operands[MOTE_BACKWARD_DY].format != MOTE_FP32 || j->operands[MOTE_BACKWARD_V].format != MOTE_FP32;
-    if (backward && narrow) {
+    j->narrow = j->operands[MOTE_BACKWARD_DY].format != MOTE_FP32 || j->operands[MOTE_BACKWARD_V].format != MOTE_FP32;
+    if (backward && (j->narrow || !j->added)) {
         size_t rows = j->shape->batch * j->shape->heads * j->shape->queries;
         j->deltas = (float *)(void *)(context->workspace + (size_t)context->threads * j->thread_bytes);
         memset(j->deltas, 0, rows * sizeof *j->deltas);
