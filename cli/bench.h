@@ -26,9 +26,8 @@ double bench_median(double *times, int count);
 /* Values with the spread of a trained layer's weights: a repeatable sequence, roughly normal. */
 void bench_fill(float *x, size_t count);
 
-/* What this machine's instructions and memory allow, measured: billions a second. */
-double
-bench_peak_fp32(int threads); /* FP32 multiply-adds of the widest vectors, two operations each; threads at once */
+/* What this machine's instructions and memory allow, measured on all threads at once: billions a second. */
+double bench_peak_fp32(int threads);  /* FP32 multiply-adds of the widest vectors, two operations each */
 double bench_peak_int8(int threads);  /* 8-bit dot products, two operations a product; 0 without them */
 double bench_peak_int16(int threads); /* 16-bit dot products */
 double bench_peak_bf16(int threads);  /* BF16 dot products, where mote uses them */

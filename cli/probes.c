@@ -70,10 +70,10 @@ double bench_peak_int16(int threads) { return level() >= MOTE_CPU_AVX512VNNI ? t
 double bench_peak_bf16(int threads) { return level() >= MOTE_CPU_AVX512BF16 ? together(bf16_zmm, threads) : 0; }
 
 #else
-double bench_peak_fp32(int threads) { return 0 * threads; }
-double bench_peak_int8(int threads) { return 0 * threads; }
-double bench_peak_int16(int threads) { return 0 * threads; }
-double bench_peak_bf16(int threads) { return 0 * threads; }
+double bench_peak_fp32(int threads) { return (void)threads, 0; }
+double bench_peak_int8(int threads) { return (void)threads, 0; }
+double bench_peak_int16(int threads) { return (void)threads, 0; }
+double bench_peak_bf16(int threads) { return (void)threads, 0; }
 #endif
 
 /* Touches every line once, and asks for each some time before: what memory gives one core. */

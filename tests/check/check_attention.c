@@ -232,7 +232,7 @@ typedef struct timing {
 
 static timing prepare(const check_kernel *kernel)
 {
-    size_t bytes = (size_t)TIMED * 16 * sizeof(float); /* more than the pieces */
+    size_t bytes = (size_t)TIMED * MOTE_GEMM_ROWS * sizeof(float);
     timing t = {.kernel = kernel, .scores = check_buffer(IN, bytes), .p = check_buffer(OUT, bytes)};
     t.ds = check_buffer(OUT_TWO, bytes);
     for (size_t i = 0; i < bytes / sizeof(float); i++) {

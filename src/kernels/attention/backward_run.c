@@ -76,13 +76,15 @@ static void deltas_task(const mote_attention_job *j, size_t index, uint8_t *memo
 static void dots_task(const mote_attention_job *j, size_t index, uint8_t *memory, mote_gemm_scratch *scratch)
 {
     const mote_attention_shape *s = j->shape;
-    size_t blocks = query_blocks(s), unit = index / blocks, first = index % blocks * MOTE_ATTENTION_BLOCK;
-    ptrdiff_t batch = (ptrdiff_t)(unit / s->heads), head = (ptrdiff_t)(unit % s->heads);
+    size_t blocks = query_blocks(s), unit = index / blocks, query = index % blocks * MOTE_ATTENTION_BLOCK;
+    size_t rows = mote_size_min(MOTE_ATTENTION_BLOCK, s->queries - query), batch = unit / s->heads,
+           head = unit % s->heads;
+    mote_attention_view dy = mote_attention_view_of(j, &j->dy, s->queries, s->heads, batch, head, query);
+    mote_attention_view y = mote_attention_view_of(j, &j->y, s->queries, s->heads, batch, head, query);
     (void)memory, (void)scratch;
-    for (size_t q = first; q < mote_size_min(first + MOTE_ATTENTION_BLOCK, s->queries); q++) {
-        const float *dy = j->dy.values + batch * j->dy.batch + (ptrdiff_t)q * j->dy.position + head * j->dy.head;
-        const float *y = j->y.values + batch * j->y.batch + (ptrdiff_t)q * j->y.position + head * j->y.head;
-        j->deltas[unit * s->queries + q] = j->kernels->attention_dot(s->width, dy, y);
+    for (ptrdiff_t r = 0; r < (ptrdiff_t)rows; r++) {
+        j->deltas[unit * s->queries + query + (size_t)r] =
+            j->kernels->attention_dot(s->width, dy.values + r * dy.stride, y.values + r * y.stride);
     }
 }
 

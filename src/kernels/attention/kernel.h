@@ -12,7 +12,7 @@
 #include "kernels/gemm/kernel.h"
 
 enum {
-    MOTE_ATTENTION_PIECE = MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH, /* numbers of a piece */
+    MOTE_ATTENTION_PIECE = MOTE_GEMM_PIECE, /* numbers of a piece */
     MOTE_ATTENTION_POWER_LOWEST = -100
 };
 

@@ -138,7 +138,7 @@ mote_status mote_attention_start(mote_context *context, bool backward, size_t by
     if (backward && (j->narrow || !j->added)) {
         size_t rows = j->shape->batch * j->shape->heads * j->shape->queries;
         j->deltas = (float *)(void *)(context->workspace + (size_t)context->threads * j->thread_bytes);
-        memset(j->deltas, 0, rows * sizeof *j->deltas);
+        memset(j->deltas, 0, j->narrow ? rows * sizeof *j->deltas : 0); /* they are added up, not written */
     }
     if (backward) {
         mote_attention_backward_run(j);

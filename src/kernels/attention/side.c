@@ -193,7 +193,7 @@ static void multiply(const mote_attention_job *j, const mote_attention_rows *a, 
         j->kernels->gemm_tile(k->kind, careful, tile->rows, panels, blocks, &rows, columns, NULL, to);
         return;
     }
-    float sums[MOTE_GEMM_ROWS * MOTE_GEMM_WIDTH] = {0};
+    float sums[MOTE_GEMM_PIECE] = {0};
     j->kernels->gemm_tile(k->kind, false, tile->rows, panels, blocks, &rows, columns, NULL, sums);
     j->kernels->gemm_finish(tile->rows, MOTE_GEMM_WIDTH, sums,
                             mote_gemm_scale_of(k->kind, a->tensor_scale, b->tensor_scale), NULL, add, to,

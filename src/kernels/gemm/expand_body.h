@@ -307,30 +307,9 @@ INLINE void pack_blocks(int bits, size_t count, int lines, const uint8_t *line, 
     }
 }
 
-/* FP32 of a whole panel: squares of LANES, transposed. */
-INLINE void pack_words(size_t count, const uint8_t *line, size_t stride, uint8_t *packed)
-{
-    for (size_t k = 0; k < count; k += LANES) {
-        for (size_t c = 0; c < MOTE_GEMM_PANEL; c += LANES) {
-            vint square[LANES];
-            for (size_t i = 0; i < LANES; i++) {
-                square[i] = vi_load(line + (c + i) * stride + 4 * k);
-            }
-            vi_transpose(square);
-            for (size_t i = 0; i < LANES; i++) {
-                vi_store(packed + (k + i) * MOTE_GEMM_LINE + 4 * c, square[i]);
-            }
-        }
-    }
-}
-
 INLINE void gemm_pack_panel(const mote_element *element, size_t count, int lines, const uint8_t *line, size_t stride,
                             uint8_t *packed)
 {
-    if (!element && lines == MOTE_GEMM_PANEL) {
-        pack_words(count, line, stride, packed);
-        return;
-    }
     switch (element ? element->bits : 32) {
     case 4: pack_blocks(4, count, lines, line, stride, packed); break;
     case 6: pack_blocks(6, count, lines, line, stride, packed); break;

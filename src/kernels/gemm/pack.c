@@ -127,8 +127,14 @@ static void pack_task(void *argument, size_t index, void *scratch)
         size_t panel = (line + l) / MOTE_GEMM_PANEL, here = mote_size_min(MOTE_GEMM_PANEL, lines - l);
         size_t before = mote_gemm_blocks_before(p, panel, segment);
         uint8_t *codes = p->codes + before * p->block_codes;
-        j->kernels->gemm_pack_panel(p->element, blocks * MOTE_MX_BLOCK, (int)here, got.elements + l * got.stride,
-                                    got.stride, codes);
+        if (!p->element && here == MOTE_GEMM_PANEL) {
+            j->kernels->transpose(here, blocks * MOTE_MX_BLOCK,
+                                  (const float *)(const void *)got.elements + l * got.stride / sizeof(float),
+                                  got.stride / sizeof(float), (float *)(void *)codes, MOTE_GEMM_PANEL);
+        } else {
+            j->kernels->gemm_pack_panel(p->element, blocks * MOTE_MX_BLOCK, (int)here, got.elements + l * got.stride,
+                                        got.stride, codes);
+        }
         if (p->block_scales) {
             pack_scales(p, &got, l, here, blocks * p->block_scales / MOTE_GEMM_PANEL,
                         p->scales + before * p->block_scales, p->ranges + 2 * (segment * p->panels + panel));

@@ -255,9 +255,8 @@ static void tiles_task(void *argument, size_t index, void *scratch)
         int rows = (int)(j->rows * (t + 1) / tiles - row);
         bool careful =
             watch && needs_care(j, mote_gemm_range_of_rows(j->area.ranges, row, (size_t)rows), columns_range);
-        memset(s->sums, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
-        if (panels == MOTE_GEMM_PANELS) {
-            memset(s->sums + MOTE_GEMM_PIECE, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
+        for (int p = 0; p < panels; p += 2) {
+            memset(s->sums + p / 2 * MOTE_GEMM_PIECE, 0, (size_t)rows * MOTE_GEMM_WIDTH * sizeof(float));
         }
         mote_gemm_ahead ahead = ahead_of(j, row, (size_t)rows, group, t - begin, end - begin);
         multiply_tile(j, careful, row, rows, panels, 0, j->blocks, &columns, &ahead, s->sums);

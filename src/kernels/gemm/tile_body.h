@@ -318,9 +318,12 @@ INLINE void short_tile(mote_gemm_kind kind, int rows, int panels, size_t blocks,
     (panels == 2 ? two : one)[kind][rows - 1](blocks, a, b, ahead, sums);
 #else
     mote_gemm_columns second = panels_from(b, 1);
+    mote_gemm_ahead beside = *ahead; /* the other half of the result's lines; the columns are asked for */
+    beside.lines = 0;
+    beside.result += MOTE_GEMM_LINE;
     two[kind][rows - 1](blocks, a, b, ahead, sums);
     if (panels == 2) {
-        two[kind][rows - 1](blocks, a, &second, ahead, sums + MOTE_GEMM_PANEL);
+        two[kind][rows - 1](blocks, a, &second, &beside, sums + MOTE_GEMM_PANEL);
     }
 #endif
 }

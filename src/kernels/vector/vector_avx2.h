@@ -166,6 +166,17 @@ static inline void vi_store_transposed(uint8_t *p, size_t stride, const vint d[4
     }
 }
 
+/* Squares of four lanes, transposed each by itself. */
+static inline void transpose_four(const vint t[4], vint d[4])
+{
+    vint a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
+    vint e = _mm256_unpacklo_epi32(t[2], t[3]), f = _mm256_unpackhi_epi32(t[2], t[3]);
+    d[0] = _mm256_unpacklo_epi64(a, e);
+    d[1] = _mm256_unpackhi_epi64(a, e);
+    d[2] = _mm256_unpacklo_epi64(b, f);
+    d[3] = _mm256_unpackhi_epi64(b, f);
+}
+
 static inline __m128i load_column(const uint8_t *p, size_t stride, int column, int bytes, int valid)
 {
     if (column >= valid) {
@@ -181,24 +192,14 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
     for (int j = 0; j < 4; j++) {
         t[j] = _mm256_set_m128i(load_column(p, stride, 4 + j, bytes, valid), load_column(p, stride, j, bytes, valid));
     }
-    vint a = _mm256_unpacklo_epi32(t[0], t[1]), b = _mm256_unpackhi_epi32(t[0], t[1]);
-    vint e = _mm256_unpacklo_epi32(t[2], t[3]), f = _mm256_unpackhi_epi32(t[2], t[3]);
-    d[0] = _mm256_unpacklo_epi64(a, e);
-    d[1] = _mm256_unpackhi_epi64(a, e);
-    d[2] = _mm256_unpacklo_epi64(b, f);
-    d[3] = _mm256_unpackhi_epi64(b, f);
+    transpose_four(t, d);
 }
 
 static inline void vi_transpose(vint d[8])
 {
     vint t[8];
     for (int i = 0; i < 8; i += 4) {
-        vint a = _mm256_unpacklo_epi32(d[i], d[i + 1]), b = _mm256_unpackhi_epi32(d[i], d[i + 1]);
-        vint e = _mm256_unpacklo_epi32(d[i + 2], d[i + 3]), f = _mm256_unpackhi_epi32(d[i + 2], d[i + 3]);
-        t[i] = _mm256_unpacklo_epi64(a, e);
-        t[i + 1] = _mm256_unpackhi_epi64(a, e);
-        t[i + 2] = _mm256_unpacklo_epi64(b, f);
-        t[i + 3] = _mm256_unpackhi_epi64(b, f);
+        transpose_four(d + i, t + i);
     }
     for (int j = 0; j < 4; j++) {
         d[j] = _mm256_permute2x128_si256(t[j], t[4 + j], 0x20);

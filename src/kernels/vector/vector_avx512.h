@@ -177,6 +177,17 @@ static inline void vi_store_transposed(uint8_t *p, size_t stride, const vint d[4
     }
 }
 
+/* Squares of four lanes, transposed each by itself. */
+static inline void transpose_four(const vint t[4], vint d[4])
+{
+    vint a = _mm512_unpacklo_epi32(t[0], t[1]), b = _mm512_unpackhi_epi32(t[0], t[1]);
+    vint e = _mm512_unpacklo_epi32(t[2], t[3]), f = _mm512_unpackhi_epi32(t[2], t[3]);
+    d[0] = _mm512_unpacklo_epi64(a, e);
+    d[1] = _mm512_unpackhi_epi64(a, e);
+    d[2] = _mm512_unpacklo_epi64(b, f);
+    d[3] = _mm512_unpackhi_epi64(b, f);
+}
+
 static inline __m128i load_column(const uint8_t *p, size_t stride, int column, int bytes, int valid)
 {
     if (column >= valid) {
@@ -196,12 +207,7 @@ static inline void vi_load_transposed(const uint8_t *p, size_t stride, int bytes
         v = _mm512_inserti32x4(v, load_column(p, stride, 8 + j, bytes, valid), 2);
         t[j] = _mm512_inserti32x4(v, load_column(p, stride, 12 + j, bytes, valid), 3);
     }
-    vint a = _mm512_unpacklo_epi32(t[0], t[1]), b = _mm512_unpackhi_epi32(t[0], t[1]);
-    vint e = _mm512_unpacklo_epi32(t[2], t[3]), f = _mm512_unpackhi_epi32(t[2], t[3]);
-    d[0] = _mm512_unpacklo_epi64(a, e);
-    d[1] = _mm512_unpackhi_epi64(a, e);
-    d[2] = _mm512_unpacklo_epi64(b, f);
-    d[3] = _mm512_unpackhi_epi64(b, f);
+    transpose_four(t, d);
 }
 
 /* Lane i of vector j to lane j of vector i. */
@@ -209,12 +215,7 @@ static inline void vi_transpose(vint d[16])
 {
     vint t[16]; /* [4 g + j], quarter q: column 4 q + j of rows 4 g .. 4 g + 3 */
     for (int i = 0; i < 16; i += 4) {
-        vint a = _mm512_unpacklo_epi32(d[i], d[i + 1]), b = _mm512_unpackhi_epi32(d[i], d[i + 1]);
-        vint e = _mm512_unpacklo_epi32(d[i + 2], d[i + 3]), f = _mm512_unpackhi_epi32(d[i + 2], d[i + 3]);
-        t[i] = _mm512_unpacklo_epi64(a, e);
-        t[i + 1] = _mm512_unpackhi_epi64(a, e);
-        t[i + 2] = _mm512_unpacklo_epi64(b, f);
-        t[i + 3] = _mm512_unpackhi_epi64(b, f);
+        transpose_four(d + i, t + i);
     }
     for (int j = 0; j < 4; j++) {
         vint even = _mm512_shuffle_i32x4(t[j], t[4 + j], 0x88), odd = _mm512_shuffle_i32x4(t[j], t[4 + j], 0xDD);
