@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "kernels/kernels.h"
 #include "ops/ops.h"
 
 /* ---- sum over neighbouring axes: [outer, length, inner] to [outer, inner] ---- */
@@ -12,27 +13,22 @@ typedef struct axes {
 } axes;
 
 typedef struct sum_job {
+    const mote_kernels *kernels;
     const float *x;
     float *y;
     size_t length, inner, groups;
 } sum_job;
 
-enum { SUM_GROUP = 64 };
-
 /* A group of neighbouring results: in FP64, in order, so the number of threads does not matter. */
 static void sum_task(void *argument, size_t index, void *scratch)
 {
     const sum_job *j = argument;
-    size_t outer = index / j->groups, begin = index % j->groups * SUM_GROUP;
-    size_t count = mote_size_min(SUM_GROUP, j->inner - begin);
+    size_t outer = index / j->groups, begin = index % j->groups * MOTE_SUM_COLUMNS;
+    size_t count = mote_size_min(MOTE_SUM_COLUMNS, j->inner - begin);
     const float *x = j->x + outer * j->length * j->inner + begin;
-    double sums[SUM_GROUP] = {0};
+    double sums[MOTE_SUM_COLUMNS] = {0};
     (void)scratch;
-    for (size_t r = 0; r < j->length; r++) {
-        for (size_t i = 0; i < count; i++) {
-            sums[i] += (double)x[r * j->inner + i];
-        }
-    }
+    j->kernels->sum_columns(j->length, count, x, (ptrdiff_t)j->inner, sums);
     for (size_t i = 0; i < count; i++) {
         j->y[outer * j->inner + begin + i] = (float)sums[i];
     }
@@ -57,13 +53,13 @@ static mote_status sum_run(const mote_run *run, const mote_node *node)
 {
     const axes *a = MOTE_ATTRIBUTES(node, axes);
     const mote_layout *x = mote_layout_of(run->graph, node->inputs[0]);
-    sum_job j = {mote_run_input(run, node, 0), mote_run_output(run, node, 0), 1, 1, 0};
+    sum_job j = {run->context->kernels, mote_run_input(run, node, 0), mote_run_output(run, node, 0), 1, 1, 0};
     size_t outer = 1;
     for (int d = 0; d < x->rank; d++) {
         size_t *part = d < a->first ? &outer : d < a->first + a->count ? &j.length : &j.inner;
         *part *= x->shape[d];
     }
-    j.groups = mote_size_divide_up(j.inner, SUM_GROUP);
+    j.groups = mote_size_divide_up(j.inner, MOTE_SUM_COLUMNS);
     mote_parallel_for(run->context, outer * j.groups, sum_task, &j);
     return MOTE_OK;
 }
