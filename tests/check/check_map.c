@@ -110,7 +110,8 @@ static bool gradient_close(int op, double x, double dy, float dx)
     if (op == MOTE_UNARY_RELU && slope == 0) {
         return dx == 0;
     }
-    if (isinf(dy) && slope != 0 && fabs(slope) < 0x1p-148) {
+    /* Where it crosses zero it has a factor that vanishes first, below 2^-149, and others of up to 300. */
+    if (isinf(dy) && slope != 0 && fabs(slope) < (unary[op].crosses ? 0x1p-140 : 0x1p-148)) {
         return isnan(dx) || isinf(dx); /* the derivative may or may not have become zero */
     }
     double error = unary[op].slope_ulps * (unary[op].crosses ? fabs(dy) * 0x1p-23 : 2 * vector_ulp(expected));

@@ -36,8 +36,9 @@ typedef void mote_map_unary_fn(mote_unary op, size_t count, const float *x, floa
 
 /* dx[i] = dy[i] * op'(x[i]). dx may be x or dy. op' is exact for the exact operations but square_root and reciprocal (3
  * ulp), and has the error of op and 3 ulp more for the others; where it crosses zero (silu, gelu, gelu_tanh) the error
- * is that many ulp of 1: 8, 8, 16. It is an FP32 number: zero below 2^-150. At zero the derivative of the absolute
- * value is zero; relu's is zero up to zero, and a NaN of x leaves dy. */
+ * is that many ulp of 1: 8, 8, 16. It is an FP32 number: zero below 2^-150, and for silu, gelu and gelu_tanh already
+ * where their gate is, so that an infinite dy may become NaN there. At zero the derivative of the absolute value is
+ * zero; relu's is zero up to zero, and a NaN of x leaves dy. */
 typedef void mote_map_unary_gradient_fn(mote_unary op, size_t count, const float *x, const float *dy, float *dx);
 
 typedef enum mote_binary {
