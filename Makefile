@@ -75,7 +75,7 @@ sanitize:
 fuzz:
 	tools/setup.sh ci
 	cmake --preset fuzz -B $(BUILD)-fuzz
-	cmake --build $(BUILD)-fuzz -j
+	cmake --build $(BUILD)-fuzz -j --target fuzz_targets
 	tools/fuzz.sh $(BUILD)-fuzz $(FUZZ_SECONDS)
 
 SOURCES = $(shell git ls-files '*.c' '*.h')
