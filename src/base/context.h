@@ -39,8 +39,10 @@ struct mote_context {
     size_t scratch_bytes;
     uint8_t *workspace; /* shared by the threads of one call, grows to what the largest call needed */
     size_t workspace_bytes;
-    size_t level2_bytes;    /* of one core's second cache */
-    mote_fault_hook *fault; /* NULL outside tests */
+    uint64_t workspace_calls;    /* of mote_workspace(): what lies there is nobody's any more after the next */
+    struct mote_kept_rows *kept; /* what the last product left there; behind this struct, see kernels/context.c */
+    size_t level2_bytes;         /* of one core's second cache */
+    mote_fault_hook *fault;      /* NULL outside tests */
     void *fault_user;
     const char *meters;   /* in front of the paths of energy meters; NULL outside tests */
     mote_stop_hook *stop; /* NULL but while a call lasts that can be stopped */

@@ -7,6 +7,7 @@
 #include "formats/element.h"
 #include "formats/layout.h"
 #include "graph/core.h"
+#include "kernels/gemm/operand.h"
 
 /* ---- making ---- */
 
@@ -261,7 +262,7 @@ static void look_at_results(const mote_run *run, const mote_node *node)
     }
 }
 
-mote_status mote_run_nodes(const mote_run *run)
+static mote_status run_nodes(const mote_run *run)
 {
     for (int i = 0; i < run->graph->order_count && !(run->nonfinite && *run->nonfinite); i++) {
         const mote_node *node = &run->graph->nodes[run->graph->order[i]];
@@ -277,6 +278,14 @@ mote_status mote_run_nodes(const mote_run *run)
         }
     }
     return MOTE_OK;
+}
+
+mote_status mote_run_nodes(const mote_run *run)
+{
+    mote_forget_rows(run->context); /* numbers of values mean others in another run, or graph */
+    mote_status status = run_nodes(run);
+    mote_forget_rows(run->context);
+    return status;
 }
 
 mote_status mote_plan_run(mote_plan *plan, uint64_t seed)

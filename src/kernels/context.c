@@ -101,6 +101,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     struct together {
         mote_context context;
         mote_kernels kernels;
+        mote_kept_rows kept;
         _Alignas(64) char scratch[];
     };
     size_t size = sizeof(struct together) + (size_t)threads * sizeof(mote_gemm_scratch);
@@ -122,6 +123,7 @@ mote_status mote_context_create(const mote_context_options *options, mote_contex
     created->context.level2_bytes = mote_cpu_cache_bytes(2) ? mote_cpu_cache_bytes(2) : LEVEL2_USUAL;
     created->context.allocator = *allocator;
     created->context.kernels = &created->kernels;
+    created->context.kept = &created->kept;
     *context = &created->context;
     return MOTE_OK;
 }

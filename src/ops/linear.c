@@ -58,36 +58,37 @@ static mote_status linear_infer(mote_graph *graph, mote_node *node)
     return mote_node_result(graph, node, MOTE_FP32, x.rank, x.shape);
 }
 
-/* The product with a packed weight. Its planes are those of any tensor, so that parameters can be set, shared and read
- * without a second layout. mote_pack()'s panels, of the same size, would save making them here: 1 to 9 % of a product
- * of 256 rows or more, about two thirds of one of a single row, which for now no model has. */
-static mote_status multiply_packed(const mote_run *run, const mote_node *node, const mote_policy *policy,
-                                   const mote_layout *w)
-{
-    mote_format format = policy->forward_activation;
-    mote_tensor tensor = mote_value_tensor(run->context, w, run->data[node->inputs[1]]);
-    tensor.layout.shape[0] = w->shape[1];
-    tensor.layout.shape[1] = w->shape[0];
-    tensor.layout.axis = 0;
-    mote_operand a = {.values = mote_run_input(run, node, 0),
-                      .rank = 2,
-                      .shape = {mote_value_rows(run->graph, node->inputs[0]), w->shape[1]},
-                      .format = format,
-                      .options = mote_policy_options(policy, format, false, ACTIVATION_NUMBER)};
-    mote_operand b = {.tensor = &tensor};
-    return mote_matmul(run->context, &a, &b, mote_run_input(run, node, 2), 0, mote_run_output(run, node, 0), NULL);
-}
-
+/* A packed weight's planes are those of any tensor, so that parameters can be set, shared and read without a second
+ * layout. mote_pack()'s panels, of the same size, would save making them here: 1 to 9 % of a product of 256 rows or
+ * more, about two thirds of one of a single row, which for now no model has. */
 static mote_status linear_run(const mote_run *run, const mote_node *node)
 {
     mote_policy policy = mote_run_policy(run, node);
     const mote_layout *w = mote_layout_of(run->graph, node->inputs[1]);
+    mote_format activation = policy.forward_activation, weight = policy.forward_weight;
+    size_t inputs = w->shape[1], outputs = w->shape[0];
+    ptrdiff_t turned[2] = {1, (ptrdiff_t)inputs};
+    mote_tensor tensor;
+    mote_operand a = {.values = mote_run_input(run, node, 0),
+                      .rank = 2,
+                      .shape = {mote_value_rows(run->graph, node->inputs[0]), inputs},
+                      .format = activation,
+                      .options = mote_policy_options(&policy, activation, false, ACTIVATION_NUMBER)};
+    mote_operand b = {.values = mote_run_input(run, node, 1),
+                      .rank = 2,
+                      .shape = {inputs, outputs},
+                      .strides = turned,
+                      .format = weight,
+                      .options = mote_policy_options(&policy, weight, false, WEIGHT_NUMBER)};
     if (mote_format_is_block(w->format)) {
-        return multiply_packed(run, node, &policy, w);
+        tensor = mote_value_tensor(run->context, w, run->data[node->inputs[1]]);
+        tensor.layout.shape[0] = inputs;
+        tensor.layout.shape[1] = outputs;
+        tensor.layout.axis = 0;
+        b = (mote_operand){.tensor = &tensor};
     }
-    return mote_linear(run->context, &policy, mote_value_rows(run->graph, node->inputs[0]), w->shape[1], w->shape[0],
-                       mote_run_input(run, node, 0), 0, mote_run_input(run, node, 1), 0, mote_run_input(run, node, 2),
-                       mote_run_output(run, node, 0), 0);
+    return mote_matmul_known(run->context, &a, (uint64_t)node->inputs[0] + 1, &b, mote_run_input(run, node, 2),
+                             mote_run_output(run, node, 0));
 }
 
 static double linear_multiply_adds(const mote_graph *graph, const mote_node *node)

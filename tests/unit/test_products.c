@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/context.h"
+#include "kernels/gemm/operand.h"
 #include "mote/linear.h"
 
 enum { ROWS = 19, INPUTS = 70, OUTPUTS = 37 };
@@ -142,6 +143,75 @@ static void no_memory(void **state)
     mote_context_destroy(context);
 }
 
+enum { MANY = 257, LONG = 130, WIDE = 131 }; /* large enough to be worked on by all threads */
+
+static struct {
+    float x[MANY * LONG], other[MANY * LONG], w[2][WIDE * LONG], y[MANY * WIDE], z[MANY * WIDE];
+    ptrdiff_t turned[2];
+} many = {.turned = {1, LONG}};
+
+/* y = x times weight number which, whose rows are known by identity; or not, where it is 0. */
+static void multiply_many(mote_context *context, const float *values, uint64_t identity, int which, mote_format format,
+                          mote_quantize_options options, float *y)
+{
+    mote_operand a = array(values, MANY, LONG, NULL, format), b = array(many.w[which], LONG, WIDE, many.turned, format);
+    a.options = options;
+    if (identity) {
+        unit_ok(context, mote_matmul_known(context, &a, identity, &b, NULL, y));
+    } else {
+        unit_ok(context, mote_matmul(context, &a, &b, NULL, 0, y, NULL));
+    }
+}
+
+/* Whether known rows serve again shows where the values were exchanged, against the rules, behind the product's back.
+ */
+static void known_rows(void **state)
+{
+    (void)state;
+    static const mote_format formats[] = {MOTE_MXINT8,     MOTE_MXFP6_E3M2, MOTE_MXFP4_E2M1,
+                                          MOTE_MXFP8_E4M3, MOTE_NVFP4,      MOTE_BF16};
+    const mote_quantize_options nearest = {0}, even = {.scale_rule = MOTE_SCALE_EVEN},
+                                random = {.rounding = MOTE_STOCHASTIC, .seed = 1},
+                                again = {.rounding = MOTE_STOCHASTIC, .seed = 2};
+    const size_t bytes = sizeof many.y;
+    fill(many.x, MANY * LONG);
+    fill(many.w[0], 2 * WIDE * LONG);
+    for (size_t i = 0; i < MANY * LONG; i++) {
+        many.other[i] = -many.x[i]; /* of the same largest magnitude, which nvfp4 scales by */
+    }
+    for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+        mote_format format = formats[f];
+        mote_context *context = unit_context(2, NULL);
+        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
+        multiply_many(context, many.x, 7, 1, format, nearest, many.y); /* the same x */
+        multiply_many(context, many.x, 0, 1, format, nearest, many.z);
+        assert_memory_equal(many.y, many.z, bytes);
+        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
+        multiply_many(context, many.other, 7, 1, format, nearest, many.y); /* x's rows, if they serve again */
+        assert_memory_equal(many.y, many.z, bytes);
+        multiply_many(context, many.other, 0, 1, format, nearest, many.z); /* this uses the workspace */
+        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
+        assert_memory_equal(many.y, many.z, bytes);
+        multiply_many(context, many.x, 8, 1, format, nearest, many.y); /* another number */
+        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
+        assert_memory_equal(many.y, many.z, bytes);
+        multiply_many(context, many.x, 7, 1, format, nearest, many.y);
+        mote_forget_rows(context);
+        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
+        assert_memory_equal(many.y, many.z, bytes);
+        if (format != MOTE_BF16 && format != MOTE_NVFP4) { /* other options */
+            multiply_many(context, many.x, 7, 1, format, even, many.y);
+            multiply_many(context, many.other, 7, 1, format, nearest, many.y);
+            assert_memory_equal(many.y, many.z, bytes);
+        }
+        multiply_many(context, many.x, 7, 1, format, random, many.y);
+        multiply_many(context, many.x, 7, 1, format, again, many.y);
+        multiply_many(context, many.x, 0, 1, format, again, many.z);
+        assert_memory_equal(many.y, many.z, bytes);
+        mote_context_destroy(context);
+    }
+}
+
 static void hostile_shapes(void **state)
 {
     (void)state;
@@ -182,6 +252,7 @@ int main(void)
         cmocka_unit_test(accumulation),
         cmocka_unit_test(packed_without_its_context),
         cmocka_unit_test(no_memory),
+        cmocka_unit_test(known_rows),
         cmocka_unit_test(hostile_shapes),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);

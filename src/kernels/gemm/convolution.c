@@ -182,7 +182,8 @@ static mote_status multiply(mote_context *context, mote_gemm_source a, const mot
                             int accumulate, float *y)
 {
     mote_gemm_kind kind;
-    mote_gemm_product product = {a, b, NULL, bias, accumulate != 0, y, (ptrdiff_t)b->lines};
+    mote_gemm_product product = {
+        .a = a, .b = b, .bias = bias, .accumulate = accumulate != 0, .y = y, .stride = (ptrdiff_t)b->lines};
     mote_status status = mote_formats_check(context, a.format, b->format, &kind);
     if (status != MOTE_OK) {
         return status;

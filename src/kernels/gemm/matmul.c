@@ -15,6 +15,7 @@ typedef struct batch {
     float *y;
     ptrdiff_t stride[MOTE_MAXIMUM_RANK]; /* of y, all its dimensions */
     size_t workspace;                    /* of one product */
+    uint64_t identity;                   /* of a's values; 0: unknown */
 } batch;
 
 static mote_status broadcast(mote_context *context, batch *j)
@@ -137,10 +138,38 @@ size_t mote_matmul_workspace(const mote_context *context, mote_format a, mote_fo
     return works_apart(context, count, &product, columns, workspace) ? workspace * (size_t)context->threads : workspace;
 }
 
+void mote_forget_rows(mote_context *context) { context->kept->identity = 0; }
+
+static bool same_rows(const mote_kept_rows *a, const mote_kept_rows *b)
+{
+    const mote_quantize_options *x = &a->options, *y = &b->options;
+    return a->identity == b->identity && a->calls == b->calls && a->kind == b->kind && a->format == b->format &&
+           x->rounding == y->rounding && (x->rounding != MOTE_STOCHASTIC || x->seed == y->seed) &&
+           x->scale_rule == y->scale_rule && a->lines == b->lines && a->length == b->length;
+}
+
+/* The one product of a batch, by all threads: rows that are still there from the one before serve again. */
+static void multiply_known(mote_context *context, const batch *j, mote_gemm_product *product, bool grown)
+{
+    mote_gemm_worker worker = {context, context->kernels, NULL, context->workspace};
+    mote_kept_rows rows = {.identity = j->identity,
+                           .calls = context->workspace_calls - 1,
+                           .kind = j->kind,
+                           .format = product->a.format,
+                           .options = *product->a.options,
+                           .lines = product->a.lines,
+                           .length = product->a.length};
+    product->expanded = !grown && same_rows(context->kept, &rows);
+    mote_gemm_multiply(&worker, j->kind, product);
+    rows.calls = context->workspace_calls;
+    *context->kept = rows;
+}
+
 static mote_status run(mote_context *context, batch *j)
 {
     mote_gemm_source b;
     mote_gemm_product first = product_at(j, 0, &b);
+    const uint8_t *before = context->workspace;
     j->workspace = mote_gemm_workspace(context, j->kind, &first);
     bool apart = works_apart(context, j->count, &first, j->columns, j->workspace);
     if (!mote_workspace(context, j->workspace * (apart ? (size_t)context->threads : 1))) {
@@ -148,6 +177,10 @@ static mote_status run(mote_context *context, batch *j)
     }
     if (apart) {
         mote_parallel_for(context, j->count, batch_task, j);
+        return MOTE_OK;
+    }
+    if (j->identity && j->count == 1 && first.a.options && mote_gemm_keeps_rows(context, j->kind, &first)) {
+        multiply_known(context, j, &first, before != context->workspace);
         return MOTE_OK;
     }
     for (size_t i = 0; i < j->count; i++) {
@@ -194,6 +227,13 @@ mote_status mote_matmul(mote_context *context, const mote_operand *a, const mote
 {
     batch j = {.context = context, .bias = bias, .accumulate = accumulate != 0, .y = y};
     return multiply(context, a, b, &j, strides);
+}
+
+mote_status mote_matmul_known(mote_context *context, const mote_operand *a, uint64_t identity, const mote_operand *b,
+                              const float *bias, float *y)
+{
+    batch j = {.context = context, .bias = bias, .y = y, .identity = identity};
+    return multiply(context, a, b, &j, NULL);
 }
 
 mote_status mote_matmul_packed(mote_context *context, const mote_operand *a, const mote_packed *b, const float *bias,

@@ -42,6 +42,14 @@ void mote_gemm_measure(mote_context *context, mote_gemm_source *source, int rank
 /* Fails with both names if the formats do not go together. */
 mote_status mote_formats_check(mote_context *context, mote_format a, mote_format b, mote_gemm_kind *kind);
 
+/* mote_matmul() with a number, not 0, that stands for the values of a. If the product before had an a of the same
+ * number, format and options and nothing has used the workspace since, its rows are not converted again: layers that
+ * read one x read it once. The caller vouches for values that have not changed, and forgets where a number may come to
+ * stand for others. */
+mote_status mote_matmul_known(mote_context *context, const mote_operand *a, uint64_t identity, const mote_operand *b,
+                              const float *bias, float *y);
+void mote_forget_rows(mote_context *context);
+
 /* Bytes of the context's workspace that mote_matmul takes for count products [rows, length] x [length, columns]. */
 size_t mote_matmul_workspace(const mote_context *context, mote_format a, mote_format b, size_t count, size_t rows,
                              size_t columns, size_t length);

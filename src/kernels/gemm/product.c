@@ -83,6 +83,11 @@ static size_t stretch_blocks(const mote_gemm_product *p)
     return mote_size_divide_up(mote_size_min(MOTE_GEMM_SEGMENT, p->a.length), MOTE_MX_BLOCK);
 }
 
+bool mote_gemm_keeps_rows(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *product)
+{
+    return product->a.length <= MOTE_GEMM_SEGMENT && stretch_rows(context, kind, product) == product->a.lines;
+}
+
 static size_t row_workspace(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *p)
 {
     size_t blocks = stretch_blocks(p);
@@ -277,7 +282,7 @@ static void multiply_stretch(const mote_gemm_worker *worker, job *j)
     j->groups = mote_size_divide_up(j->panels, wide ? MOTE_GEMM_PANELS : 2);
     wanted = wanted > 1 ? wanted * TASKS_PER_THREAD : 1;
     j->group = mote_gemm_source_group(&j->product->a);
-    if (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j)) {
+    if (!j->product->expanded && (j->kind != MOTE_GEMM_PLAIN || !rows_in_place(j))) {
         mote_gemm_run(worker, mote_size_divide_up(j->rows, j->group), expand_rows_task, j);
     }
     if (mote_gemm_has_powers(j->kind)) {

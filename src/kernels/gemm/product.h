@@ -74,7 +74,21 @@ typedef struct mote_gemm_product {
     bool accumulate;
     float *y;
     ptrdiff_t stride; /* floats from row to row of y */
+    bool expanded;    /* the workspace still holds the rows of a that another product of the same kind expanded there */
 } mote_gemm_product;
+
+/* What the rows in a context's workspace are. */
+typedef struct mote_kept_rows {
+    uint64_t identity; /* the caller's number for their values; 0: there are none */
+    uint64_t calls;    /* of mote_workspace() by then */
+    mote_gemm_kind kind;
+    mote_format format;
+    mote_quantize_options options;
+    size_t lines, length;
+} mote_kept_rows;
+
+/* True if a product leaves all of its rows expanded in its workspace. */
+bool mote_gemm_keeps_rows(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *product);
 
 /* Bytes of workspace for a product; bounded whatever its size. */
 size_t mote_gemm_workspace(const mote_context *context, mote_gemm_kind kind, const mote_gemm_product *product);
