@@ -182,6 +182,7 @@ static void known_rows(void **state)
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
         mote_format format = formats[f];
         mote_context *context = unit_context(2, NULL);
+        context->level2_bytes = 4 << 20; /* all rows fit */
         multiply_many(context, many.x, 7, 0, format, nearest, many.y);
         multiply_many(context, many.x, 7, 1, format, nearest, many.y); /* the same x */
         multiply_many(context, many.x, 0, 1, format, nearest, many.z);
@@ -204,6 +205,11 @@ static void known_rows(void **state)
             multiply_many(context, many.other, 7, 1, format, nearest, many.y);
             assert_memory_equal(many.y, many.z, bytes);
         }
+        context->level2_bytes = 1 << 16; /* they do not */
+        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
+        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
+        assert_memory_equal(many.y, many.z, bytes);
+        context->level2_bytes = 4 << 20;
         multiply_many(context, many.x, 7, 1, format, random, many.y);
         multiply_many(context, many.x, 7, 1, format, again, many.y);
         multiply_many(context, many.x, 0, 1, format, again, many.z);
