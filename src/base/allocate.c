@@ -40,7 +40,7 @@ void mote_release(mote_context *context, void *pointer)
 
 uint8_t *mote_workspace(mote_context *context, size_t size)
 {
-    context->workspace_calls++;
+    context->workspace_kept = false;
     if (!context->workspace || size > context->workspace_bytes) {
         uint8_t *grown = mote_allocate(context, size);
         if (!grown) {

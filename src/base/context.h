@@ -39,8 +39,8 @@ struct mote_context {
     size_t scratch_bytes;
     uint8_t *workspace; /* shared by the threads of one call, grows to what the largest call needed */
     size_t workspace_bytes;
-    uint64_t workspace_calls;    /* of mote_workspace(): what lies there is nobody's any more after the next */
-    struct mote_kept_rows *kept; /* what the last product left there; behind this struct, see kernels/context.c */
+    bool workspace_kept;         /* it holds *kept: true from a product that leaves them to the next mote_workspace() */
+    struct mote_kept_rows *kept; /* behind this struct, see kernels/context.c */
     size_t level2_bytes;         /* of one core's second cache */
     mote_fault_hook *fault;      /* NULL outside tests */
     void *fault_user;

@@ -163,8 +163,7 @@ static void multiply_many(mote_context *context, const float *values, uint64_t i
     }
 }
 
-/* Whether known rows serve again shows where the values were exchanged, against the rules, behind the product's back.
- */
+/* Whether known rows serve again shows where the values were exchanged, against the rules, before the product. */
 static void known_rows(void **state)
 {
     (void)state;

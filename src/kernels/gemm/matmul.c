@@ -138,38 +138,38 @@ size_t mote_matmul_workspace(const mote_context *context, mote_format a, mote_fo
     return works_apart(context, count, &product, columns, workspace) ? workspace * (size_t)context->threads : workspace;
 }
 
-void mote_forget_rows(mote_context *context) { context->kept->identity = 0; }
+void mote_forget_rows(mote_context *context) { context->workspace_kept = false; }
 
 static bool same_rows(const mote_kept_rows *a, const mote_kept_rows *b)
 {
     const mote_quantize_options *x = &a->options, *y = &b->options;
-    return a->identity == b->identity && a->calls == b->calls && a->kind == b->kind && a->format == b->format &&
-           x->rounding == y->rounding && (x->rounding != MOTE_STOCHASTIC || x->seed == y->seed) &&
-           x->scale_rule == y->scale_rule && a->lines == b->lines && a->length == b->length;
+    return a->identity == b->identity && a->kind == b->kind && a->format == b->format && x->rounding == y->rounding &&
+           (x->rounding != MOTE_STOCHASTIC || x->seed == y->seed) && x->scale_rule == y->scale_rule &&
+           a->lines == b->lines && a->length == b->length;
 }
 
-/* The one product of a batch, by all threads: rows that are still there from the one before serve again. */
-static void multiply_known(mote_context *context, const batch *j, mote_gemm_product *product, bool grown)
+/* The one product of a batch, by all threads: rows that are still there from the one before serve again. kept: the
+ * workspace still held what *context->kept says when this product asked for it. */
+static void multiply_known(mote_context *context, const batch *j, mote_gemm_product *product, bool kept)
 {
     mote_gemm_worker worker = {context, context->kernels, NULL, context->workspace};
     mote_kept_rows rows = {.identity = j->identity,
-                           .calls = context->workspace_calls - 1,
                            .kind = j->kind,
                            .format = product->a.format,
                            .options = *product->a.options,
                            .lines = product->a.lines,
                            .length = product->a.length};
-    product->expanded = !grown && same_rows(context->kept, &rows);
+    product->expanded = kept && same_rows(context->kept, &rows);
     mote_gemm_multiply(&worker, j->kind, product);
-    rows.calls = context->workspace_calls;
     *context->kept = rows;
+    context->workspace_kept = true;
 }
 
 static mote_status run(mote_context *context, batch *j)
 {
     mote_gemm_source b;
     mote_gemm_product first = product_at(j, 0, &b);
-    const uint8_t *before = context->workspace;
+    const uint8_t *before = context->workspace_kept ? context->workspace : NULL;
     j->workspace = mote_gemm_workspace(context, j->kind, &first);
     bool apart = works_apart(context, j->count, &first, j->columns, j->workspace);
     if (!mote_workspace(context, j->workspace * (apart ? (size_t)context->threads : 1))) {
@@ -180,7 +180,7 @@ static mote_status run(mote_context *context, batch *j)
         return MOTE_OK;
     }
     if (j->identity && j->count == 1 && first.a.options && mote_gemm_keeps_rows(context, j->kind, &first)) {
-        multiply_known(context, j, &first, before != context->workspace);
+        multiply_known(context, j, &first, before == context->workspace);
         return MOTE_OK;
     }
     for (size_t i = 0; i < j->count; i++) {

@@ -79,8 +79,7 @@ typedef struct mote_gemm_product {
 
 /* What the rows in a context's workspace are. */
 typedef struct mote_kept_rows {
-    uint64_t identity; /* the caller's number for their values; 0: there are none */
-    uint64_t calls;    /* of mote_workspace() by then */
+    uint64_t identity; /* the caller's number for their values */
     mote_gemm_kind kind;
     mote_format format;
     mote_quantize_options options;
