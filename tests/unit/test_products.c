@@ -146,7 +146,7 @@ static void no_memory(void **state)
 enum { MANY = 257, LONG = 130, WIDE = 131 }; /* large enough to be worked on by all threads */
 
 static struct {
-    float x[MANY * LONG], other[MANY * LONG], w[2][WIDE * LONG], y[MANY * WIDE], z[MANY * WIDE];
+    float x[MANY * LONG], other[MANY * LONG], w[2][WIDE * LONG], y[MANY * WIDE], z[2][MANY * WIDE];
     ptrdiff_t turned[2];
 } many = {.turned = {1, LONG}};
 
@@ -163,6 +163,14 @@ static void multiply_many(mote_context *context, const float *values, uint64_t i
     }
 }
 
+/* The product with weight 1 gives the bits of expected. */
+static void expect_many(mote_context *context, const float *values, uint64_t identity, mote_format format,
+                        mote_quantize_options options, const float *expected)
+{
+    multiply_many(context, values, identity, 1, format, options, many.y);
+    assert_memory_equal(many.y, expected, sizeof many.y);
+}
+
 /* Whether known rows serve again shows where the values were exchanged, against the rules, before the product. */
 static void known_rows(void **state)
 {
@@ -172,7 +180,6 @@ static void known_rows(void **state)
     const mote_quantize_options nearest = {0}, even = {.scale_rule = MOTE_SCALE_EVEN},
                                 random = {.rounding = MOTE_STOCHASTIC, .seed = 1},
                                 again = {.rounding = MOTE_STOCHASTIC, .seed = 2};
-    const size_t bytes = sizeof many.y;
     fill(many.x, MANY * LONG);
     fill(many.w[0], 2 * WIDE * LONG);
     for (size_t i = 0; i < MANY * LONG; i++) {
@@ -182,39 +189,117 @@ static void known_rows(void **state)
         mote_format format = formats[f];
         mote_context *context = unit_context(2, NULL);
         context->level2_bytes = 4 << 20; /* all rows fit */
-        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
-        multiply_many(context, many.x, 7, 1, format, nearest, many.y); /* the same x */
-        multiply_many(context, many.x, 0, 1, format, nearest, many.z);
-        assert_memory_equal(many.y, many.z, bytes);
-        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
-        multiply_many(context, many.other, 7, 1, format, nearest, many.y); /* x's rows, if they serve again */
-        assert_memory_equal(many.y, many.z, bytes);
-        multiply_many(context, many.other, 0, 1, format, nearest, many.z); /* this uses the workspace */
-        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
-        assert_memory_equal(many.y, many.z, bytes);
-        multiply_many(context, many.x, 8, 1, format, nearest, many.y); /* another number */
-        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
-        assert_memory_equal(many.y, many.z, bytes);
-        multiply_many(context, many.x, 7, 1, format, nearest, many.y);
+        float *of_x = many.z[0], *of_other = many.z[1];
+        multiply_many(context, many.x, 0, 1, format, nearest, of_x);
+        multiply_many(context, many.other, 0, 1, format, nearest, of_other);
+        multiply_many(context, many.x, 1, 0, format, nearest, many.y);
+        expect_many(context, many.x, 1, format, nearest, of_x);         /* the same x */
+        expect_many(context, many.other, 1, format, nearest, of_x);     /* its rows serve again */
+        expect_many(context, many.other, 2, format, nearest, of_other); /* another number */
+        multiply_many(context, many.x, 0, 0, format, nearest, many.y);  /* this uses the workspace */
+        expect_many(context, many.other, 2, format, nearest, of_other);
         mote_forget_rows(context);
-        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
-        assert_memory_equal(many.y, many.z, bytes);
+        expect_many(context, many.x, 2, format, nearest, of_x);
         if (format != MOTE_BF16 && format != MOTE_NVFP4) { /* other options */
-            multiply_many(context, many.x, 7, 1, format, even, many.y);
-            multiply_many(context, many.other, 7, 1, format, nearest, many.y);
-            assert_memory_equal(many.y, many.z, bytes);
+            mote_forget_rows(context);
+            multiply_many(context, many.other, 2, 1, format, even, many.y);
+            expect_many(context, many.x, 2, format, nearest, of_x);
         }
         context->level2_bytes = 1 << 16; /* they do not */
-        multiply_many(context, many.x, 7, 0, format, nearest, many.y);
-        multiply_many(context, many.other, 7, 1, format, nearest, many.y);
-        assert_memory_equal(many.y, many.z, bytes);
+        mote_forget_rows(context);
+        expect_many(context, many.x, 2, format, nearest, of_x);
+        expect_many(context, many.other, 2, format, nearest, of_other);
         context->level2_bytes = 4 << 20;
-        multiply_many(context, many.x, 7, 1, format, random, many.y);
-        multiply_many(context, many.x, 7, 1, format, again, many.y);
-        multiply_many(context, many.x, 0, 1, format, again, many.z);
-        assert_memory_equal(many.y, many.z, bytes);
+        multiply_many(context, many.x, 0, 1, format, again, of_x);
+        multiply_many(context, many.x, 2, 1, format, random, many.y);
+        expect_many(context, many.x, 2, format, again, of_x);
         mote_context_destroy(context);
     }
+}
+
+enum { PIECES = 3, HEIGHT = 256, CHANNELS = 128, WHOLE = PIECES * HEIGHT * CHANNELS };
+
+/* Two layers of one x, and a third of their sum. */
+static mote_value three_layers(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    const mote_value *weights = argument;
+    mote_value a = mote_graph_linear(graph, *pieces, weights[0], MOTE_NO_VALUE);
+    mote_value b = mote_graph_linear(graph, *pieces, weights[1], MOTE_NO_VALUE);
+    return mote_graph_linear(graph, mote_graph_add(graph, a, b), weights[2], MOTE_NO_VALUE);
+}
+
+static mote_value one_layer(mote_graph *graph, void *argument, const mote_value *pieces)
+{
+    const mote_value *weights = argument;
+    return mote_graph_linear(graph, *pieces, weights[0], MOTE_NO_VALUE);
+}
+
+/* What a layer of the plan should give. */
+static void expect_layer(mote_context *context, const mote_plan *plan, const float *values, size_t rows,
+                         mote_value weight, float *y)
+{
+    mote_policy policy;
+    mote_policy_find("mxint8", &policy);
+    unit_ok(context, mote_linear(context, &policy, rows, CHANNELS, CHANNELS, values, 0, mote_plan_data(plan, weight), 0,
+                                 NULL, y, 0));
+}
+
+/* Pieces of x lie behind one number one after the other, behind that of another input of the graph around them, and so
+ * do the inputs of two runs. */
+static void layers_of_one_x(void **state)
+{
+    (void)state;
+    static float sums[WHOLE], expected[WHOLE];
+    const size_t rows = (size_t)PIECES * HEIGHT, piece_bytes = (size_t)HEIGHT * CHANNELS * sizeof *sums;
+    mote_context *context = unit_context(2, NULL);
+    mote_policy_set *set;
+    mote_graph *graph;
+    mote_plan *plan;
+    mote_value weights[3], y[4];
+    context->level2_bytes = 4 << 20; /* a piece's rows fit */
+    unit_ok(context, mote_graph_create(context, &graph));
+    mote_value around = mote_graph_input(graph, "around", MOTE_FP32, 2, (size_t[]){HEIGHT, CHANNELS});
+    mote_value cut = mote_graph_input(graph, "cut", MOTE_FP32, 3, (size_t[]){PIECES, HEIGHT, CHANNELS});
+    mote_pieces_options options = {1, &cut, (int[]){0}, 1, 0, MOTE_FP32};
+    for (int i = 0; i < 3; i++) {
+        weights[i] = mote_graph_parameter(graph, (const char *[]){"a", "b", "c"}[i], 2, (size_t[]){CHANNELS, CHANNELS},
+                                          MOTE_INITIAL_NORMAL, 1);
+    }
+    y[0] = mote_graph_linear(graph, around, weights[0], MOTE_NO_VALUE);
+    y[1] = mote_graph_pieces(graph, &options, three_layers, weights);
+    y[2] = mote_graph_pieces(graph, &options, one_layer, weights);
+    y[3] = mote_graph_linear(graph, around, weights[1], MOTE_NO_VALUE);
+    for (int i = 0; i < 4; i++) {
+        mote_graph_output(graph, y[i]);
+    }
+    unit_ok(context, mote_policy_set_create(context, "mxint8", &set));
+    unit_ok(context, mote_graph_apply_policy(graph, set));
+    mote_policy_set_destroy(context, set);
+    unit_ok(context, mote_plan_create(graph, &(mote_plan_options){0}, &plan));
+    unit_ok(context, mote_plan_initialize(plan, 1));
+    float *outer = mote_plan_data(plan, around), *inner = mote_plan_data(plan, cut);
+    for (size_t run = 0; run < 2; run++) {
+        for (size_t i = 0; i < WHOLE; i++) {
+            inner[i] = unit_value(i + run);
+            outer[i % (HEIGHT * CHANNELS)] = unit_value(2 * i + run + 1);
+        }
+        unit_ok(context, mote_plan_run(plan, 1));
+        for (int i = 0; i < 2; i++) {
+            expect_layer(context, plan, outer, HEIGHT, weights[i], expected);
+            assert_memory_equal(mote_plan_data(plan, y[3 * i]), expected, piece_bytes);
+        }
+        expect_layer(context, plan, inner, rows, weights[0], sums);
+        assert_memory_equal(mote_plan_data(plan, y[2]), sums, sizeof sums);
+        expect_layer(context, plan, inner, rows, weights[1], expected);
+        for (size_t i = 0; i < WHOLE; i++) {
+            sums[i] += expected[i];
+        }
+        expect_layer(context, plan, sums, rows, weights[2], expected);
+        assert_memory_equal(mote_plan_data(plan, y[1]), expected, sizeof expected);
+    }
+    mote_plan_destroy(plan);
+    mote_graph_destroy(graph);
+    mote_context_destroy(context);
 }
 
 static void hostile_shapes(void **state)
@@ -258,6 +343,7 @@ int main(void)
         cmocka_unit_test(packed_without_its_context),
         cmocka_unit_test(no_memory),
         cmocka_unit_test(known_rows),
+        cmocka_unit_test(layers_of_one_x),
         cmocka_unit_test(hostile_shapes),
     };
     return cmocka_run_group_tests(tests, prepare, NULL);
